@@ -1,0 +1,166 @@
+"""Decompression, a bounded piece at a time.
+
+A stream's `read(size)` gives at most `size` bytes, however much the stored bytes would expand to, and `b""`
+at the end. It raises `Damage` where the stored bytes are cut off or wrong; a decoder may then keep bytes back
+that it had already decoded, and `pieces` gets them out of it.
+"""
+
+import struct
+from collections.abc import Callable, Iterator
+from typing import Any, BinaryIO, Protocol
+
+from isal import isal_zlib
+
+PIECE_BYTES = 256 << 10
+"""How much is decompressed at a time: what the processor's cache holds."""
+_STORED_BYTES = 64 << 10
+
+_DecoderError: type[Exception] = isal_zlib.IsalError  # type: ignore[assignment] # the stub has an instance
+_RAW_DEFLATE = -15
+_FLAG_HEADER_CRC, _FLAG_EXTRA, _FLAG_NAME, _FLAG_COMMENT = 2, 4, 8, 16
+
+
+class Damage(Exception):  # noqa: N818 # it is a finding, and becomes a DamagedObjectError
+    """The stored bytes cannot be read on; the text says why and where, for a person."""
+
+
+class Stream(Protocol):
+    """Something to read decompressed bytes from."""
+
+    def read(self, size: int, /) -> bytes:
+        """Give at most `size` bytes, none at the end.
+
+        Raises:
+            Damage: it cannot be read on.
+        """
+
+
+def pieces(file: BinaryIO, open_stream: Callable[[BinaryIO], Stream]) -> Iterator[bytes]:
+    """Give all bytes up to the end, or up to the damage.
+
+    A decoder that finds damage throws away what it decoded in the same step. So, after damage, decompression
+    begins again and comes up to it in ever smaller steps.
+
+    Raises:
+        Damage: after every byte before it was given.
+    """
+    given = 0
+    damage = None
+    for step in (PIECE_BYTES, 1 << 9, 1):
+        file.seek(0)
+        stream = open_stream(file)
+        try:
+            _skip(stream, given)
+            while piece := stream.read(step):
+                given += len(piece)
+                yield piece
+            return
+        except Damage as found:
+            damage = found
+    if damage is not None:
+        raise damage
+
+
+def _skip(stream: Stream, size: int) -> None:
+    while size:
+        size -= len(stream.read(min(size, PIECE_BYTES)))
+
+
+class GzipStream:
+    """One gzip member after the other (RFC 1952); zeros after the last one are padding.
+
+    Headers and check sums are read here rather than by the decoder, so that every byte of a member is given
+    before its check sum is found to be wrong.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._stored = b""
+        self._decoder: Any = None
+        self._holds_back = False
+        self._crc = 0
+        self._size = 0
+
+    def read(self, size: int, /) -> bytes:
+        """Give at most `size` bytes, none at the end; see `Stream`."""
+        while self._decoder is not None or self._begin_member():
+            if self._decoder.eof:
+                self._end_member()
+            elif piece := self._decode(size):
+                return piece
+        return b""
+
+    def _begin_member(self) -> bool:
+        while not self._stored.lstrip(b"\0"):
+            self._stored = self._file.read(_STORED_BYTES)
+            if not self._stored:
+                return False
+        self._stored = self._stored.lstrip(b"\0")
+        magic, flags = struct.unpack("<2sxB6x", self._take(10))
+        if magic != b"\x1f\x8b":
+            raise Damage(f"what follows the gzip data before byte {self._file.tell()} is no gzip")
+        if flags & _FLAG_EXTRA:
+            self._take(*struct.unpack("<H", self._take(2)))
+        for flag in (_FLAG_NAME, _FLAG_COMMENT):
+            if flags & flag:
+                self._take_text()
+        if flags & _FLAG_HEADER_CRC:
+            self._take(2)
+        self._decoder, self._crc, self._size = isal_zlib.decompressobj(wbits=_RAW_DEFLATE), 0, 0
+        return True
+
+    def _decode(self, size: int) -> bytes:
+        if not self._stored and not self._holds_back:
+            self._require(1)
+        try:
+            piece: bytes = self._decoder.decompress(self._stored, size)
+        except _DecoderError as error:
+            raise Damage(f"the gzip data is corrupt before byte {self._file.tell()} ({error})") from error
+        self._stored = self._decoder.unused_data if self._decoder.eof else self._decoder.unconsumed_tail
+        self._holds_back = len(piece) == size
+        self._crc = isal_zlib.crc32(piece, self._crc)
+        self._size += len(piece)
+        return piece
+
+    def _end_member(self) -> None:
+        if struct.unpack("<II", self._take(8)) != (self._crc, self._size & 0xFFFFFFFF):
+            raise Damage(f"the gzip data before byte {self._file.tell()} does not match its check sum")
+        self._decoder = None
+
+    def _take(self, size: int) -> bytes:
+        self._require(size)
+        taken, self._stored = self._stored[:size], self._stored[size:]
+        return taken
+
+    def _take_text(self) -> None:
+        while self._take(1) != b"\0":
+            pass
+
+    def _require(self, size: int) -> None:
+        while len(self._stored) < size:
+            more = self._file.read(_STORED_BYTES)
+            if not more:
+                raise Damage(f"the gzip data is cut off at byte {self._file.tell()}")
+            self._stored += more
+
+
+class ZstdStream:
+    """Zstd frames (RFC 8878), decoded by Arrow, which bounds a frame's window (128 MiB at most)."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        import pyarrow  # heavy, and rarely needed
+
+        self._file = file
+        self._stream = pyarrow.CompressedInputStream(pyarrow.PythonFile(file, mode="r"), "zstd")
+
+    def read(self, size: int, /) -> bytes:
+        """Give at most `size` bytes, none at the end; see `Stream`."""
+        try:
+            piece: bytes = self._stream.read(size)
+        except OSError as error:
+            if error.errno is not None:  # the disk's, not Arrow's
+                raise
+            raise Damage(
+                f"the zstd data is cut off or corrupt before byte {self._file.tell()} ({error})"
+            ) from error
+        return piece

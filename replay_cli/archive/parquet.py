@@ -1,0 +1,120 @@
+"""Parquet: row group by row group, a slice of rows at a time, to batches of records."""
+
+from collections.abc import Callable, Iterator
+from typing import Any, BinaryIO
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from replay_cli.archive.columns import is_text, plain_values, raw_texts
+from replay_cli.archive.layout import describe
+from replay_cli.archive.lines import oversized
+from replay_cli.errors import DamagedObjectError
+from replay_cli.model import (
+    BATCH_BYTES,
+    BATCH_RECORDS,
+    MAX_RECORD_BYTES,
+    ArchiveObject,
+    Record,
+    RecordBatch,
+    Unit,
+)
+from replay_cli.segment import lake
+
+_BUFFER_BYTES = 64 << 10
+
+Convert = Callable[[pa.RecordBatch], list[Record]]
+
+
+def row_batches(obj: ArchiveObject, file: BinaryIO, start: int) -> Iterator[RecordBatch]:
+    """Give the batches of a Parquet object from the row `start`, the edge of a batch.
+
+    No batch goes beyond a row group, so that whole row groups before `start` need not be read. Rows are
+    messages, or bytes where one column holds messages as JSON text.
+
+    Raises:
+        DamagedObjectError: after the batches of everything before the damage; or the columns are no messages.
+    """
+    try:
+        # Without pre-buffering and with small buffers, or whole row groups would be read into memory.
+        parquet = pq.ParquetFile(
+            file, pre_buffer=False, buffer_size=_BUFFER_BYTES, page_checksum_verification=True
+        )
+        convert = _conversion(obj, parquet.schema_arrow)
+        total = max(parquet.metadata.num_rows, 1)
+        for first, rows in _slices(parquet, start):
+            records = convert(rows)
+            consumed = obj.size * (first + len(records)) // total
+            yield RecordBatch(obj, first, records, Unit.ROW, consumed)
+    except (pa.ArrowException, OSError) as error:
+        if isinstance(error, OSError) and error.errno is not None:  # the disk's, not Arrow's
+            raise
+        reason = str(error).partition("\n")[0]
+        raise DamagedObjectError(obj.uri, f"the Parquet data is damaged ({reason})") from error
+
+
+def _slices(parquet: pq.ParquetFile, start: int) -> Iterator[tuple[int, pa.RecordBatch]]:
+    """Give slices that fit into a batch, with the ordinals of their first rows."""
+    first = 0
+    for group in range(parquet.num_row_groups):
+        about = parquet.metadata.row_group(group)
+        if first + about.num_rows <= start:
+            first += about.num_rows
+            continue
+        for batch in parquet.iter_batches(_rows_at_a_time(about), row_groups=[group]):
+            for rows in _halved(batch):
+                if first >= start:
+                    yield first, rows
+                first += rows.num_rows
+
+
+def _rows_at_a_time(group: pq.RowGroupMetaData) -> int:
+    bytes_a_row: int = max(group.total_byte_size // max(group.num_rows, 1), 1)
+    return max(1, min(BATCH_RECORDS, BATCH_BYTES // bytes_a_row))
+
+
+def _halved(rows: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
+    """Cut a slice until it fits: rows are larger in memory than in a file that stores equal values once."""
+    if rows.nbytes <= BATCH_BYTES or rows.num_rows <= 1:
+        yield rows
+    else:
+        middle = rows.num_rows // 2
+        yield from _halved(rows.slice(0, middle))
+        yield from _halved(rows.slice(middle))
+
+
+def _conversion(obj: ArchiveObject, schema: pa.Schema) -> Convert:
+    """Choose how rows become records, from the names of their columns."""
+    column = lake.json_column([(field.name, is_text(field.type)) for field in schema])
+    if column is not None:
+        return lambda rows: [_text_record(text) for text in raw_texts(rows.column(column))]
+    if not lake.has_messages(schema.names):
+        names = ", ".join(schema.names[:8])
+        raise DamagedObjectError(obj.uri, f"no column of a Segment message is among its columns ({names})")
+    paths = lake.paths(schema.names)
+    segment_type = describe(obj.uri).segment_type
+    return lambda rows: _message_records(rows, paths, segment_type)
+
+
+def _text_record(text: bytes) -> Record:
+    if len(text) > MAX_RECORD_BYTES:
+        return oversized(text, len(text))
+    return b"" if text.isspace() else text
+
+
+def _message_records(rows: pa.RecordBatch, paths: list[lake.Path], segment_type: str | None) -> list[Record]:
+    filled = [index for index, column in enumerate(rows.columns) if column.null_count < len(column)]
+    columns: list[list[Any]] = [plain_values(rows.column(index)) for index in filled]
+    where = [paths[index] for index in filled]
+    records: list[Record] = [*lake.messages(where, columns, rows.num_rows, segment_type)]
+    if rows.nbytes > MAX_RECORD_BYTES:
+        for row, text in _oversized_cells(rows):
+            records[row] = oversized(text, len(text))
+    return records
+
+
+def _oversized_cells(rows: pa.RecordBatch) -> Iterator[tuple[int, bytes]]:
+    for column in rows.columns:
+        if is_text(column.type):
+            texts = raw_texts(column) if column.nbytes > MAX_RECORD_BYTES else []
+            yield from ((row, text) for row, text in enumerate(texts) if len(text) > MAX_RECORD_BYTES)

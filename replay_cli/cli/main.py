@@ -1,0 +1,72 @@
+"""The `replay` command: finds its subcommands when they are asked for, so that `--help` is instant."""
+
+import sys
+from importlib import import_module
+from typing import Any
+
+import click
+
+from replay_cli import __version__
+from replay_cli.errors import ReplayError
+
+_COMMANDS = {
+    "run": "Re-send an archive to MoEngage.",
+    "resume": "Go on with a job from its checkpoint, with its stored settings.",
+    "status": "Show what a job did, does and has left.",
+    "check": "Try the credentials and the sources without sending anything.",
+    "sandbox": "Run a local MoEngage to try things against.",
+}
+"""Command → its line in `--help`; each lives in the module of its name."""
+
+
+class _LazyGroup(click.Group):
+    """A group that imports a command when it is used."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        command = import_module(f"replay_cli.cli.{cmd_name}").command
+        assert isinstance(command, click.Command)  # noqa: S101 # a bug in this table, not an error of the user's
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(_COMMANDS.items()))
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; an error of ours becomes its sentence and its exit code."""
+        try:
+            return super().invoke(ctx)
+        except ReplayError as error:
+            click.echo(f"Error: {error}", err=True)
+            ctx.exit(error.exit_code)
+
+
+@click.group(
+    cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "auto_envvar_prefix": "REPLAY"}
+)
+@click.version_option(__version__, prog_name="replay")
+def group() -> None:
+    """Re-send archived Twilio Segment events to MoEngage.
+
+    Nothing lost, nothing sent twice unknowingly, never over the cap, every record accounted for.
+    """
+
+
+def main() -> None:
+    """Run the command line; the process ends with its exit code."""
+    try:
+        group.main(prog_name="replay", standalone_mode=False)
+    except click.exceptions.Exit as done:
+        sys.exit(done.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("Interrupted.", err=True)
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.exit(1)

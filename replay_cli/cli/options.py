@@ -1,0 +1,200 @@
+"""The options that commands share, in the groups in which `--help` shows them."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+REGIONS = tuple(f"DC_{n:02}" for n in range(1, 6))
+
+
+class GroupedOption(click.Option):
+    """An option that knows its group in `--help`."""
+
+    def __init__(self, *arguments: Any, group: str = "Options", **keywords: Any) -> None:
+        super().__init__(*arguments, **keywords)
+        self.group = group
+
+
+class GroupedCommand(click.Command):
+    """A command whose `--help` shows its options by group, and examples at the end."""
+
+    def __init__(self, *arguments: Any, examples: Sequence[str] = (), **keywords: Any) -> None:
+        super().__init__(*arguments, **keywords)
+        self.examples = examples
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        groups: dict[str, list[tuple[str, str]]] = {}
+        for parameter in self.get_params(ctx):
+            row = parameter.get_help_record(ctx)
+            if row is not None:
+                groups.setdefault(getattr(parameter, "group", "Options"), []).append(row)
+        for name, rows in groups.items():
+            with formatter.section(name):
+                formatter.write_dl(rows)
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        if self.examples:
+            with formatter.section("Examples"):
+                for example in self.examples:
+                    formatter.write(f"{'':>{formatter.current_indent}}{example}\n")
+
+
+class Duration(click.ParamType[float]):
+    """A length of time: `90`, `20s`, `15m`, `4h`, `2d`; seconds where no unit is given."""
+
+    name = "duration"
+    _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}  # noqa: RUF012 # a constant of click's own kind
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        if isinstance(value, int | float):
+            return float(value)
+        text = str(value).strip().lower()
+        number, unit = (text[:-1], text[-1]) if text[-1:] in self._UNITS else (text, "s")
+        try:
+            seconds = float(number) * self._UNITS[unit]
+        except ValueError:
+            seconds = float("nan")
+        if not 0 < seconds < float("inf"):
+            self.fail(f"{value!r} is not a duration: use for example 90s, 15m, 4h or 2d", param, ctx)
+        return seconds
+
+
+def option(group: str, *declarations: str, **keywords: Any) -> Callable[[F], F]:
+    """Make an option of a group."""
+    return click.option(*declarations, cls=GroupedOption, group=group, **keywords)
+
+
+def _all(options: Sequence[Callable[[F], F]]) -> Callable[[F], F]:
+    def decorate(function: F) -> F:
+        for decorator in reversed(options):
+            function = decorator(function)
+        return function
+
+    return decorate
+
+
+PATH = click.Path(path_type=Path)
+
+WHERE = "Where it goes (exactly one)"
+AS_WHAT = "As what it goes"
+DELIVERY = "Delivery"
+MEMORY = "Memory"
+OUTPUT = "Output"
+CREDENTIALS = "Credentials"
+
+destination_options = _all(
+    [
+        option(
+            WHERE, "--region", type=click.Choice(REGIONS), help="MoEngage's data centre of your workspace."
+        ),
+        option(WHERE, "--endpoint", metavar="URL", help="Another base URL; plain HTTP only on this machine."),
+        option(
+            WHERE, "--sandbox", is_flag=True, help="A local MoEngage inside this process: nothing leaves."
+        ),
+        *(
+            credentials := [
+                option(
+                    CREDENTIALS,
+                    "--workspace-id",
+                    envvar="MOENGAGE_WORKSPACE_ID",
+                    show_envvar=True,
+                    help="The workspace (app) id.",
+                ),
+                option(
+                    CREDENTIALS,
+                    "--api-key-file",
+                    type=PATH,
+                    help="A file with the API key; else MOENGAGE_API_KEY, else a prompt.",
+                ),
+                option(
+                    CREDENTIALS,
+                    "--ca-file",
+                    type=PATH,
+                    help="PEM certificates to trust instead of the system's.",
+                ),
+            ]
+        ),
+    ]
+)
+
+credential_options = _all(credentials)
+
+mapping_options = _all(
+    [
+        option(
+            AS_WHAT,
+            "--api",
+            type=click.Choice(["actions"]),
+            default="actions",
+            show_default=True,
+            help="What Segment's MoEngage (Actions) destination sends.",
+        ),
+        option(
+            AS_WHAT, "--project-name", default="", help="MoEngage project: moe_project_name of every track."
+        ),
+        option(AS_WHAT, "--update-existing-only", is_flag=True, help="Create no new users."),
+        option(AS_WHAT, "--strict", is_flag=True, help="Reject what would only be warned about."),
+    ]
+)
+
+delivery_options = _all(
+    [
+        option(
+            DELIVERY,
+            "--rps",
+            type=click.FloatRange(min=0, min_open=True),
+            default=250.0,
+            show_default=True,
+            help="Attempts a second at most; the workspace's 500 are shared with live traffic.",
+        ),
+        option(
+            DELIVERY,
+            "--concurrency",
+            type=click.IntRange(1, 10_000),
+            default=512,
+            show_default=True,
+            help="Attempts at once at most.",
+        ),
+        option(
+            DELIVERY,
+            "--timeout",
+            type=Duration(),
+            default="30s",
+            show_default=True,
+            help="For one attempt, from its first byte out to its last byte in.",
+        ),
+        option(
+            DELIVERY,
+            "--retry-for",
+            type=Duration(),
+            default="4h",
+            show_default=True,
+            help="How long a failing request is tried again.",
+        ),
+        option(
+            DELIVERY,
+            "--max-attempts",
+            type=click.IntRange(min=1),
+            help="How often it is tried.  [default: no limit]",
+        ),
+        option(
+            DELIVERY,
+            "--in-doubt",
+            type=click.Choice(["resend", "dead-letter"]),
+            default="resend",
+            show_default=True,
+            help="What to do when nobody knows whether MoEngage has it: at least once, or at most once.",
+        ),
+    ]
+)
+
+output_options = _all(
+    [
+        option(OUTPUT, "--json", "as_json", is_flag=True, help="Print the summary as JSON on stdout."),
+        option(OUTPUT, "--yes", is_flag=True, help="Do not ask before sending to a real region."),
+    ]
+)

@@ -1,0 +1,54 @@
+"""`replay run`: re-send an archive, or go on where the same command stopped."""
+
+from typing import Any
+
+import click
+
+from replay_cli.cli.options import (
+    MEMORY,
+    OUTPUT,
+    PATH,
+    GroupedCommand,
+    delivery_options,
+    destination_options,
+    mapping_options,
+    option,
+    output_options,
+)
+
+EXAMPLES = (
+    "replay run segment-logs/ --dry-run",
+    "replay run segment-logs/ --sandbox",
+    "replay run segment-logs/ --region DC_01 --workspace-id APP --api-key-file key --rps 200",
+)
+
+
+@click.command("run", cls=GroupedCommand, examples=EXAMPLES)
+@click.argument("sources", nargs=-1, required=True, metavar="SOURCE...")
+@destination_options
+@mapping_options
+@delivery_options
+@option(MEMORY, "--name", help="The job's name; else made of its sources and workspace.")
+@option(MEMORY, "--checkpoint", type=PATH, help="The job's memory.  [default: .replay/{job}.ckpt]")
+@option(MEMORY, "--must-resume", is_flag=True, help="Refuse to begin a new job.")
+@option(
+    MEMORY, "--restart", is_flag=True, help="Begin anew: the old checkpoint and dead letters are moved aside."
+)
+@option(OUTPUT, "--dry-run", is_flag=True, help="Send nothing and remember nothing: show what would be sent.")
+@option(
+    OUTPUT, "--output", type=PATH, help="With --dry-run: write every record's requests here, as JSON lines."
+)
+@output_options
+def command(**values: Any) -> None:
+    """Re-send an archive to MoEngage, or go on where the same command stopped.
+
+    SOURCE is a file, a directory or a glob: JSON lines (Segment's raw logs), plain or
+    compressed with gzip or zstd, or Parquet.
+    """
+    from replay_cli.cli.running import dry_run, run_job
+
+    if values["output"] is not None and not values["dry_run"]:
+        raise click.UsageError("--output goes with --dry-run")
+    if values["dry_run"]:
+        dry_run(values)
+    run_job(values)

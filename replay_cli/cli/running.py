@@ -1,0 +1,107 @@
+"""What `run` and `resume` do once their options are read."""
+
+import sys
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+import orjson
+
+from replay_cli.archive import canonical, open_source
+from replay_cli.cli.destination import Destination, api_key, choose
+from replay_cli.cli.planning import describe
+from replay_cli.cli.wiring import Plan, Session, checkpoint_path, execute, preparation
+from replay_cli.errors import UsageError
+from replay_cli.job import Job
+from replay_cli.ledger.store import Store
+from replay_cli.replay import InDoubt, Policy
+from replay_cli.report.summary import Summary, exit_code
+from replay_cli.report.terminal import error_console, print_summary
+from replay_cli.validation import DryRun
+
+_SETTINGS = ("api", "project_name", "update_existing_only", "strict")
+_NOWHERE = "workspace"
+
+
+def run_job(values: dict[str, Any]) -> NoReturn:
+    """Run the job that the options of `replay run` describe, print its summary, and exit with its code."""
+    destination = choose(values["region"], values["endpoint"], values["sandbox"], values["workspace_id"])
+    job = Job(_sources(values), destination.endpoint, destination.workspace_id, _settings(values))
+    path = checkpoint_path(job, values["checkpoint"], values["name"])
+    _finish(execute(job, path, _session(values, destination), error_console()), values["as_json"])
+
+
+def resume_job(path: Path, values: dict[str, Any]) -> NoReturn:
+    """Go on with the job of a checkpoint, with its stored sources, destination and settings."""
+    store = Store.open(path, read_only=True)
+    job = Job.from_stored(store.stored_job())
+    store.close()
+    destination = Destination(job.endpoint, job.workspace_id)
+    session = _session(values | {"restart": False, "must_resume": True}, destination)
+    _finish(execute(job, path, session, error_console()), values["as_json"])
+
+
+def dry_run(values: dict[str, Any]) -> NoReturn:
+    """Prepare everything and send nothing: no connection, no checkpoint."""
+    given = values["region"] or values["endpoint"] or values["sandbox"]
+    workspace_id = values["workspace_id"] or _NOWHERE
+    destination = (
+        choose(values["region"], values["endpoint"], values["sandbox"], workspace_id)
+        if given
+        else Destination("", workspace_id)
+    )
+    job = Job(_sources(values), destination.endpoint, destination.workspace_id, _settings(values))
+    console = error_console()
+    run = DryRun(
+        open_source(job.sources), preparation(job), "" if destination.is_sandbox else destination.endpoint
+    )
+    _finish(run.go(values["output"], console), values["as_json"])
+
+
+def _sources(values: dict[str, Any]) -> tuple[str, ...]:
+    return tuple(sorted({canonical(source) for source in values["sources"]}))
+
+
+def _settings(values: dict[str, Any]) -> dict[str, Any]:
+    return {name: values[name] for name in _SETTINGS}
+
+
+def _session(values: dict[str, Any], destination: Destination) -> Session:
+    destination.require_rate(values["rps"])
+
+    def confirm(plan: Plan) -> None:
+        if not destination.is_local and not values["yes"]:
+            _ask(plan)
+
+    return Session(
+        destination=destination,
+        key=lambda: api_key(destination, values["api_key_file"]),
+        rps=values["rps"],
+        policy=Policy(
+            concurrency=values["concurrency"],
+            retry_for=values["retry_for"],
+            max_attempts=values["max_attempts"] or 0,
+            in_doubt=InDoubt(values["in_doubt"]),
+        ),
+        timeout=values["timeout"],
+        ca_file=values["ca_file"],
+        confirm=confirm,
+        restart=values["restart"],
+        must_resume=values["must_resume"],
+    )
+
+
+def _ask(plan: Plan) -> None:
+    """Say what a run will do to a real workspace, and ask."""
+    click.echo(describe(plan), err=True)
+    if not sys.stdin.isatty():
+        raise UsageError("nobody is there to ask: give --yes to send this without asking")
+    if not click.confirm("Send this?", err=True):
+        raise UsageError("not sent")
+
+
+def _finish(summary: Summary, as_json: bool) -> NoReturn:
+    print_summary(error_console(), summary)
+    if as_json:
+        click.echo(orjson.dumps(summary, option=orjson.OPT_INDENT_2).decode())
+    raise click.exceptions.Exit(exit_code(summary))

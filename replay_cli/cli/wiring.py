@@ -1,0 +1,305 @@
+"""Puts a run together: checkpoint, locks, sandbox, ledger, conductor, signals, progress, summary."""
+
+import asyncio
+import signal
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from replay_cli.archive import Listing, Source, open_source
+from replay_cli.cli.destination import SANDBOX, Destination
+from replay_cli.delivery.cap import Cap
+from replay_cli.delivery.transport import Transport
+from replay_cli.errors import BookError, UsageError
+from replay_cli.job import CHECKPOINTS, Job, dead_letter_path
+from replay_cli.ledger.dead_letters import DeadLetterFile
+from replay_cli.ledger.ledger import Ledger
+from replay_cli.ledger.lock import checkpoint_lock, workspace_lock
+from replay_cli.ledger.store import ObjectState, Store
+from replay_cli.model import ArchiveObject
+from replay_cli.moengage.actions import actions_mapping
+from replay_cli.preparation import Preparation
+from replay_cli.replay import Ending, Policy, Replay, Work
+from replay_cli.report.progress import State, make_reporter
+from replay_cli.report.summary import Summary, make_summary, run_numbers
+
+FINISHED = ("complete", "damaged")
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """What one invocation needs beyond the job itself. `key` gives the API key when it is time to send."""
+
+    destination: Destination
+    key: Callable[[], str]
+    rps: float
+    policy: Policy
+    timeout: float
+    ca_file: Path | None
+    confirm: Callable[["Plan"], None]
+    restart: bool = False
+    must_resume: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a run is about to do."""
+
+    job: Job
+    source: Source
+    work: Sequence[Work]
+    rps: float
+    prepare: Preparation
+
+
+def preparation(job: Job) -> Preparation:
+    """Make the pure middle of a run from a job's settings."""
+    settings = job.settings
+    mapping = actions_mapping(
+        job.workspace_id,
+        settings.get("project_name", ""),
+        update_existing_only=settings.get("update_existing_only", False),
+    )
+    return Preparation(mapping, strict=settings.get("strict", False), clock=time.time)
+
+
+def checkpoint_path(job: Job, checkpoint: Path | None, name: str | None) -> Path:
+    """Return where a job's checkpoint is: as given, or `.replay/{name}.ckpt`."""
+    if checkpoint is not None and name:
+        raise UsageError("give --checkpoint or --name, not both")
+    return checkpoint or CHECKPOINTS / f"{name or job.name}.ckpt"
+
+
+def execute(job: Job, path: Path, session: Session, console: Console) -> Summary:
+    """Run a job from where it stands, and return its summary.
+
+    Raises:
+        UsageError: the checkpoint belongs to another job, was made with other settings, or must exist and does not.
+        FatalError: another run uses the checkpoint or the workspace, or something outside must be fixed.
+    """
+    source = open_source(job.sources)
+    listing = source.listing()
+    with ExitStack() as stack:
+        stack.enter_context(checkpoint_lock(path))
+        store, is_new = _open_store(job, path, session)
+        stack.callback(store.close)
+        work, _ = _find_work(store, listing)
+        plan = Plan(job, source, work, session.rps, preparation(job))
+        if not work and store.runs():
+            return _repeat(store, path)
+        try:
+            session.confirm(plan)
+            key = session.key()
+        except BaseException:
+            if is_new:
+                _forget(store, path)
+            raise
+        if not session.destination.is_sandbox:
+            stack.enter_context(workspace_lock(job.endpoint, job.workspace_id))
+        return _run(store, path, plan, session, key, listing.ignored, console)
+
+
+def _open_store(job: Job, path: Path, session: Session) -> tuple[Store, bool]:
+    if session.restart and path.exists():
+        _move_aside(path)
+    if path.exists():
+        store = Store.open(path)
+        job.require_same(Job.from_stored(store.stored_job()), path)
+        return store, False
+    if session.must_resume:
+        raise UsageError(f"{path}: there is no such checkpoint, and --must-resume forbids to begin a new job")
+    return Store.create(path, job.stored()), True
+
+
+def _move_aside(path: Path) -> None:
+    stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+    # Opened and closed once, so that SQLite folds its write-ahead log into the file that is moved.
+    Store.open(path).close()
+    for old in (path, dead_letter_path(path)):
+        if old.exists():
+            old.rename(old.with_name(f"{old.name}.{stamp}"))
+
+
+def _forget(store: Store, path: Path) -> None:
+    store.close()
+    for name in (path.name, f"{path.name}-wal", f"{path.name}-shm", f"{path.name}.lock"):
+        path.with_name(name).unlink(missing_ok=True)
+
+
+def _find_work(store: Store, listing: Listing) -> tuple[list[Work], list[str]]:
+    """Take the listed objects into the job and return what is left to read of them, in order."""
+    states, changed = store.register(listing.objects)
+    store.settle_intents()
+    by_uri = {obj.uri: obj for obj in listing.objects}
+    return [
+        _work(store, state, by_uri[state.uri]) for state in states if state.state not in FINISHED
+    ], changed
+
+
+def _work(store: Store, state: ObjectState, obj: ArchiveObject) -> Work:
+    if state.state == "waiting":
+        return Work(state.id, obj, 0, {}, set(), {})
+    return Work(
+        state.id,
+        obj,
+        state.watermark,
+        store.open_batches(state.id),
+        store.delivered_parts(state.id),
+        store.doubts(state.id, state.watermark),
+    )
+
+
+def _run(
+    store: Store, path: Path, plan: Plan, session: Session, key: str, ignored: int, console: Console
+) -> Summary:
+    began = time.time()
+    letters = DeadLetterFile(dead_letter_path(path))
+    letters.recover(store)
+    store.start_run(began, ignored)
+    ending, run = _drive(store, letters, plan, session, key, console)
+    try:
+        store.verify_book()
+    except BookError as error:
+        ending = Ending("failed", str(error), error)
+    store.end_run(time.time(), ending.state, ending.reason)
+    return summarize(store, path, ending.state, ending.reason, run)
+
+
+def _drive(
+    store: Store, letters: DeadLetterFile, plan: Plan, session: Session, key: str, console: Console
+) -> tuple[Ending, dict[str, object]]:
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        return runner.run(_conduct(store, letters, plan, session, key, console))
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
+    try:
+        import uvloop
+    except ImportError:  # where it does not install
+        return asyncio.new_event_loop
+    return uvloop.new_event_loop
+
+
+async def _conduct(
+    store: Store, letters: DeadLetterFile, plan: Plan, session: Session, key: str, console: Console
+) -> tuple[Ending, dict[str, object]]:
+    began = time.monotonic()
+    async with AsyncExitStack() as stack:
+        endpoint = plan.job.endpoint
+        if endpoint == SANDBOX:
+            from replay_cli.sandbox import Sandbox
+
+            sandbox = await stack.enter_async_context(
+                Sandbox(workspace_id=plan.job.workspace_id, api_key=key)
+            )
+            endpoint = sandbox.url
+        transport = await stack.enter_async_context(
+            Transport(
+                endpoint,
+                plan.job.workspace_id,
+                key,
+                concurrency=session.policy.concurrency,
+                timeout=session.timeout,
+                ca_file=session.ca_file,
+            )
+        )
+        cap = Cap(session.rps)
+        ledger = Ledger(store, letters, lambda error: replay.fail(error))
+        stack.callback(ledger.close)
+        replay = Replay(plan.source, plan.work, plan.prepare, ledger, transport, cap, session.policy)
+        await stack.enter_async_context(_signals(replay))
+        await stack.enter_async_context(_progress(replay, ledger, cap, plan, console))
+        ending = await replay.run()
+    book = ledger.book
+    elapsed = time.monotonic() - began
+    return ending, run_numbers(book.read, book.records, book.replies, cap.meter.peak, book.in_doubt, elapsed)
+
+
+@asynccontextmanager
+async def _signals(replay: Replay) -> AsyncIterator[None]:
+    """Let SIGINT and SIGTERM stop the run in good order, and a second one at once."""
+    loop = asyncio.get_running_loop()
+    received: list[str] = []
+
+    def stop(name: str) -> None:
+        if received:
+            replay.abort()
+        else:
+            click.echo(f"\n{name}: letting requests in flight finish; once more stops now", err=True)
+            replay.stop(Ending("interrupted", name))
+        received.append(name)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop, number.name)
+    try:
+        yield
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
+
+
+@asynccontextmanager
+async def _progress(
+    replay: Replay, ledger: Ledger, cap: Cap, plan: Plan, console: Console
+) -> AsyncIterator[None]:
+    total = sum(work.object.size for work in plan.work)
+
+    def state() -> State:
+        now, book = replay.snapshot(), ledger.book
+        return State(
+            read=book.read,
+            delivered=book.outcome("delivered"),
+            undelivered=book.outcome("rejected") + book.outcome("dead_lettered"),
+            consumed=min(now.consumed, total),
+            total=total,
+            per_second=now.per_second,
+            rps=cap.rps,
+            in_flight=now.in_flight,
+            limited=book.replies["429"],
+            paused=now.paused,
+        )
+
+    with make_reporter(console) as reporter:
+
+        async def show() -> None:
+            while True:
+                await asyncio.sleep(reporter.every)
+                reporter.show(state())
+
+        task = asyncio.create_task(show())
+        try:
+            yield
+        finally:
+            task.cancel()
+
+
+def _repeat(store: Store, path: Path) -> Summary:
+    """Return the summary of a job that has nothing left to do."""
+    run = run_numbers(0, Counter(), {}, 0, 0, 0.0)
+    return summarize(
+        store, path, "complete", "already complete: nothing new under the sources, nothing sent", run
+    )
+
+
+def summarize(store: Store, path: Path, state: str, reason: str, run: dict[str, object]) -> Summary:
+    """Make the summary of a job from its checkpoint."""
+    letters = dead_letter_path(path)
+    return make_summary(
+        state=state,
+        reason=reason,
+        book=store.tallies(),
+        totals=store.totals(),
+        replies=store.replies(),
+        damaged=[f"{uri}: {damage}" for uri, damage in store.damaged()],
+        changed=store.changed(),
+        run=run,
+        elapsed=sum(entry["seen"] - entry["started"] for entry in store.runs()),
+        checkpoint=path,
+        dead_letters=letters if letters.exists() else None,
+    )

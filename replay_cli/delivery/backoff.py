@@ -1,0 +1,12 @@
+"""How long to wait before the next attempt: exponential back-off with full jitter."""
+
+import random
+
+FIRST = 0.5
+LONGEST = 60.0
+
+
+def backoff(failures: int, generator: random.Random) -> float:
+    """Return seconds to wait after so many failures (1 or more): anywhere between 0 and 0.5 s × 2^(failures-1), ≤ 60 s."""
+    ceiling = min(LONGEST, FIRST * 2 ** min(failures - 1, 20))
+    return generator.uniform(0.0, ceiling)

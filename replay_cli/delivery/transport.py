@@ -1,0 +1,198 @@
+"""One attempt over aiohttp: a request in, a reply out, whatever happens.
+
+This is the one gate where aiohttp's exceptions become replies. No redirects are followed, nothing is retried here.
+"""
+
+import asyncio
+import ssl
+from base64 import b64encode
+from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
+from dataclasses import dataclass
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Self
+
+import aiohttp
+from aiohttp.client_reqrep import ClientRequest
+from aiohttp.connector import Connection
+from aiohttp.tracing import Trace
+from yarl import URL
+
+from replay_cli import __version__
+from replay_cli.errors import FatalError
+from replay_cli.model import Request
+from replay_cli.moengage.replies import Failure, Reply
+
+CONNECT_TIMEOUT = 30.0
+"""Seconds for DNS, connect and TLS together."""
+MAX_REPLY_BYTES = 1 << 16
+"""A reply is read up to here (64 KiB); the documented ones are a few hundred bytes."""
+
+Gate = Callable[[], Awaitable[None]]
+"""Awaited with a connection in hand, just before the first byte leaves. What it raises ends the attempt unsent."""
+
+_gate: ContextVar[Gate] = ContextVar("gate")
+
+
+class _GoneError(aiohttp.ClientConnectionError):
+    """The server closed the connection while it waited for the gate: nothing was sent."""
+
+
+class _GatedConnector(aiohttp.TCPConnector):
+    """Holds every request at the gate once it has its connection, new or kept alive."""
+
+    async def connect(
+        self, req: ClientRequest, traces: list[Trace], timeout: aiohttp.ClientTimeout
+    ) -> Connection:
+        connection = await super().connect(req, traces, timeout)
+        try:
+            await _gate.get()()
+        except BaseException:
+            connection.release()
+            raise
+        if connection.protocol is None or not connection.protocol.is_connected():
+            connection.close()
+            raise _GoneError("the connection was closed before it was used")
+        return connection
+
+
+@dataclass(slots=True)
+class _Departure:
+    """Whether the attempt has left: before that, every failure is certain."""
+
+    left: bool = False
+
+
+class Transport:
+    """The session with MoEngage; an async context manager.
+
+    Args:
+        endpoint: base URL, without a path.
+        workspace_id: user name of HTTP Basic.
+        api_key: its password; it is kept in the session's headers only.
+        concurrency: attempts at once, the connector's limit too.
+        timeout: seconds from the first byte sent to the last byte received.
+        ca_file: PEM file of certificate authorities to trust instead of the system's.
+    """
+
+    def __init__(
+        self,
+        endpoint: str,
+        workspace_id: str,
+        api_key: str,
+        *,
+        concurrency: int = 512,
+        timeout: float = 30.0,
+        ca_file: Path | None = None,
+    ) -> None:
+        self._base = endpoint.rstrip("/")
+        self._timeout = timeout
+        self._concurrency = concurrency
+        self._tls = _tls(ca_file)
+        self._headers = {
+            "Authorization": "Basic " + b64encode(f"{workspace_id}:{api_key}".encode()).decode(),
+            "Content-Type": "application/json",
+            "Accept-Encoding": "identity",
+            "User-Agent": f"replay-cli/{__version__}",
+        }
+        self._session: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> Self:
+        loopback = is_loopback(URL(self._base))
+        self._session = aiohttp.ClientSession(
+            connector=_GatedConnector(limit=self._concurrency, ssl=self._tls, ttl_dns_cache=60),
+            timeout=aiohttp.ClientTimeout(total=None, connect=CONNECT_TIMEOUT, sock_connect=CONNECT_TIMEOUT),
+            headers=self._headers,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            trust_env=not loopback,
+            auto_decompress=False,
+        )
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._session is not None:
+            await self._session.close()
+
+    async def attempt(self, request: Request, gate: Gate) -> Reply:
+        """Send a request once; an answer and every way of not getting one come back as a reply.
+
+        What the gate raises passes through: then nothing was sent.
+        """
+        assert self._session is not None, "the transport is not open"  # noqa: S101 # a bug, not an error
+        departure = _Departure()
+        try:
+            async with asyncio.timeout(None) as deadline:
+
+                async def leave() -> None:
+                    await gate()
+                    departure.left = True
+                    deadline.reschedule(asyncio.get_running_loop().time() + self._timeout)
+
+                _gate.set(leave)
+                url = URL(f"{self._base}{request.path}", encoded=True)
+                async with self._session.request(
+                    request.method, url, data=request.body or None, allow_redirects=False
+                ) as response:
+                    return await _read(response)
+        except (aiohttp.ClientError, OSError, TimeoutError) as error:
+            return _failure(error, departure.left, self._timeout)
+
+
+async def _read(response: aiohttp.ClientResponse) -> Reply:
+    headers = response.headers
+    chunks, size = [], 0
+    async for chunk in response.content.iter_any():
+        chunks.append(chunk)
+        size += len(chunk)
+        if size > MAX_REPLY_BYTES:
+            response.close()
+            break
+    return Reply(
+        status=response.status,
+        body=b"".join(chunks)[:MAX_REPLY_BYTES],
+        content_type=response.content_type,
+        retry_after=headers.get("Retry-After"),
+        rate_reset=headers.get("x-ratelimit-reset"),
+    )
+
+
+def _failure(error: BaseException, left: bool, timeout: float) -> Reply:
+    """Tell what a missing reply means: certain (nothing was sent) or in doubt."""
+    cause = " ".join(str(error).split()) or type(error).__name__
+    if not left or _never_written(error):
+        return Reply(failure=Failure.NOT_SENT, cause=cause)
+    if isinstance(error, TimeoutError):
+        return Reply(failure=Failure.TIMEOUT, cause=f"no whole reply within {timeout:g} s")
+    if isinstance(error, aiohttp.ClientPayloadError):
+        return Reply(failure=Failure.TRUNCATED, cause=cause)
+    return Reply(failure=Failure.RESET, cause=cause)
+
+
+def _never_written(error: BaseException | None) -> bool:
+    """Tell whether aiohttp found the connection closed before it wrote (a body of ours goes out in one write)."""
+    while error is not None:
+        if isinstance(error, _GoneError):
+            return True
+        if isinstance(error, aiohttp.ClientConnectionResetError) and "closing transport" in str(error):
+            return True
+        error = error.__cause__
+    return False
+
+
+def is_loopback(url: URL) -> bool:
+    """Tell whether a URL stays on this machine."""
+    host = url.host or ""
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _tls(ca_file: Path | None) -> ssl.SSLContext | bool:
+    if ca_file is None:
+        return True
+    try:
+        return ssl.create_default_context(cafile=ca_file)
+    except (OSError, ssl.SSLError) as error:
+        raise FatalError(f"{ca_file}: not a file of PEM certificates ({error})") from None

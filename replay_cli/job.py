@@ -1,0 +1,78 @@
+"""What a job is: its sources and its destination, and the settings that may not change under it."""
+
+import hashlib
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from replay_cli.errors import UsageError
+
+CHECKPOINTS = Path(".replay")
+_NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9._-]+")
+
+
+class Job(NamedTuple):
+    """The identity of a job.
+
+    `sources` are canonical locations, `endpoint` is MoEngage's base URL (or `sandbox`, the in-process one), and
+    `settings` say what is sent and as what: option → value.
+    """
+
+    sources: tuple[str, ...]
+    endpoint: str
+    workspace_id: str
+    settings: Mapping[str, Any]
+
+    @property
+    def name(self) -> str:
+        """A name for people with a hash for certainty: `segment-logs-3f2a9c81`."""
+        identity = "\n".join([*sorted(self.sources), self.endpoint, self.workspace_id])
+        digest = hashlib.sha256(identity.encode()).hexdigest()[:8]
+        words = _NOT_IN_NAMES.sub("-", Path(self.sources[0]).name).strip("-.") or "job"
+        return f"{words[:40]}-{digest}"
+
+    def stored(self) -> dict[str, Any]:
+        """Return what the checkpoint keeps of it."""
+        return {
+            "sources": list(self.sources),
+            "endpoint": self.endpoint,
+            "workspace_id": self.workspace_id,
+            "settings": dict(self.settings),
+        }
+
+    @classmethod
+    def from_stored(cls, stored: Mapping[str, Any]) -> "Job":
+        return cls(tuple(stored["sources"]), stored["endpoint"], stored["workspace_id"], stored["settings"])
+
+    def require_same(self, stored: "Job", checkpoint: Path) -> None:
+        """Check that a checkpoint belongs to this job and was made with the same settings.
+
+        Raises:
+            UsageError: it does not; the text names the first difference.
+        """
+        ours, theirs = self.stored(), stored.stored()
+        for what in ("sources", "endpoint", "workspace_id"):
+            if ours[what] != theirs[what]:
+                raise UsageError(
+                    f"{checkpoint} belongs to another job: its {what.replace('_', ' ')} "
+                    f"{_shown(theirs[what])}, not {_shown(ours[what])}"
+                )
+        for option in sorted(ours["settings"].keys() | theirs["settings"].keys()):
+            then, now = theirs["settings"].get(option), ours["settings"].get(option)
+            if then != now:
+                raise UsageError(
+                    f"--{option.replace('_', '-')} was {_shown(then)} when this job began and is {_shown(now)} now: "
+                    "use the same again, or begin a new job with --restart"
+                )
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, list):
+        return "are " + ", ".join(map(str, value))
+    return "not set" if value is None or value == "" else str(value)
+
+
+def dead_letter_path(checkpoint: Path) -> Path:
+    """Return the file beside a checkpoint for the records that were not delivered."""
+    return checkpoint.with_suffix(".dead-letters.jsonl")

@@ -1,0 +1,266 @@
+"""The run's side of the checkpoint: changes gather for up to 20 ms and become durable together.
+
+Everything here happens on the event loop; only `Store.apply` and the dead-letter file run in a thread of their own,
+one group at a time. Groups are applied in the order in which they were told, so an intent is never durable before
+the outcome that let it go.
+"""
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+from replay_cli.errors import FatalError
+from replay_cli.ledger.dead_letters import DeadLetterFile
+from replay_cli.ledger.store import AttemptKey, DeadLetter, Group, Store
+from replay_cli.ledger.watermark import ObjectProgress, OpenBatch
+
+COMMIT_EVERY = 0.02
+"""Seconds that a change may wait for others, so that a few commits a second carry many changes."""
+
+
+@dataclass(slots=True)
+class Book:
+    """Records and attempts counted: of a whole job, or of one run."""
+
+    read: int = 0
+    records: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """(outcome, reason) → records"""
+    replies: Counter[str] = field(default_factory=Counter)
+    in_doubt: int = 0
+
+    def outcome(self, name: str) -> int:
+        return sum(n for (outcome, _), n in self.records.items() if outcome == name)
+
+
+class Ledger:
+    """Tells the store what happens, and the run when it is durable.
+
+    Args:
+        store: the checkpoint, open for writing; from here on it is used by this ledger's thread only.
+        letters: the dead-letter file beside it.
+        on_failure: called once, on the event loop, when the checkpoint cannot be written.
+    """
+
+    def __init__(
+        self, store: Store, letters: DeadLetterFile, on_failure: Callable[[FatalError], None]
+    ) -> None:
+        self.book = Book()
+        self.failure: FatalError | None = None
+        self._store = store
+        self._letters = letters
+        self._on_failure = on_failure
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="ledger")
+        self._loop = asyncio.get_running_loop()
+        self._group = Group()
+        self._durable = asyncio.Event()
+        self._changed: set[OpenBatch] = set()
+        self._moved: dict[int, ObjectProgress] = {}
+        self._progress: dict[int, ObjectProgress] = {}
+        self._timer: asyncio.TimerHandle | None = None
+        self._commit: asyncio.Future[None] | None = None
+        self._last_commit = 0.0
+
+    # -- reading --------------------------------------------------------------------------------------------
+
+    def begin_object(self, object_id: int, watermark: int) -> None:
+        """Note that an object is read from its watermark on."""
+        self._progress[object_id] = ObjectProgress(object_id, watermark)
+
+    def begin_batch(
+        self,
+        object_id: int,
+        ordinals: range,
+        records: int,
+        sendable: Iterable[int],
+        settled: Counter[tuple[str, str]],
+        rejected: Sequence[DeadLetter],
+    ) -> OpenBatch:
+        """Take a batch into the book that was never read before.
+
+        Args:
+            object_id: its object.
+            ordinals: all its ordinals, blank lines included.
+            records: how many records it holds.
+            sendable: the ordinals of the records that become requests.
+            settled: the others, already settled: (outcome, reason) → records; and its warnings.
+            rejected: the rejected ones, to be kept.
+        """
+        bitmap = bytearray(b"\xff" * ((len(ordinals) + 7) // 8))
+        count = 0
+        for ordinal in sendable:
+            index = ordinal - ordinals.start
+            bitmap[index >> 3] &= ~(1 << (index & 7))
+            count += 1
+        batch = OpenBatch(object_id, ordinals.start, ordinals.stop, count, bytes(bitmap))
+        self.book.read += records
+        self._group.opened.append((object_id, records))
+        for (outcome, reason), n in settled.items():
+            self._tally(object_id, outcome, reason, n)
+        self._group.dead_letters.extend(rejected)
+        self.resume_batch(batch)
+        self._changed.add(batch)
+        return batch
+
+    def resume_batch(self, batch: OpenBatch) -> None:
+        """Go on with a batch that the checkpoint knows already."""
+        progress = self._progress[batch.object_id]
+        progress.open(batch)
+        self._touch(progress)
+
+    def end_object(self, object_id: int, damage: str | None) -> None:
+        """Note that an object was read to its end, or to its damage."""
+        progress = self._progress[object_id]
+        progress.ended = True
+        progress.damage = damage
+        self._touch(progress)
+
+    # -- sending --------------------------------------------------------------------------------------------
+
+    async def intend(self, keys: Sequence[AttemptKey]) -> None:
+        """Return when it is durable that these attempts may now leave.
+
+        Raises:
+            FatalError: the checkpoint cannot be written; nothing may be sent.
+        """
+        at = time.time()
+        self._group.intents.extend((*key, at) for key in keys)
+        durable = self._durable
+        self._schedule()
+        await durable.wait()
+        if self.failure is not None:
+            raise self.failure
+
+    def withdraw(self, keys: Sequence[AttemptKey]) -> None:
+        """Take back intended attempts that were never sent."""
+        self._group.concluded.extend(keys)
+        self._schedule()
+
+    def conclude(self, keys: Sequence[AttemptKey], label: str, doubt: str | None = None) -> None:
+        """Note how an attempt ended.
+
+        Args:
+            keys: the attempt, once for each record that it carried.
+            label: its status or failure, for `by_status`.
+            doubt: why nobody knows whether MoEngage has it; None when that is known.
+        """
+        self._group.concluded.extend(keys)
+        self._group.replies[label] += 1
+        self.book.replies[label] += 1
+        if doubt is not None:
+            at = time.time()
+            self._group.in_doubt.extend((*key, at, doubt) for key in keys)
+            self.book.in_doubt += len(keys)
+        self._schedule()
+
+    def deliver_part(self, object_id: int, ordinal: int, part: int) -> None:
+        """Note that one of a record's several requests is delivered."""
+        self._group.parts.append((object_id, ordinal, part))
+        self._schedule()
+
+    def settle(
+        self, batch: OpenBatch, ordinal: int, outcome: str, reason: str = "", letter: DeadLetter | None = None
+    ) -> None:
+        """Close one record's account; `letter` keeps a record that is given up."""
+        if not batch.settle(ordinal):
+            return
+        self._tally(batch.object_id, outcome, reason, 1)
+        if letter is not None:
+            self._group.dead_letters.append(letter)
+        self._changed.add(batch)
+        if batch.unsettled == 0:
+            self._touch(self._progress[batch.object_id])
+        self._schedule()
+
+    def note_peak(self, peak: int) -> None:
+        """Remember the highest count of attempts in any rolling second."""
+        self._group.peak = max(self._group.peak, peak)
+
+    def _tally(self, object_id: int, outcome: str, reason: str, n: int) -> None:
+        self._group.tallies[object_id, outcome, reason] += n
+        self.book.records[outcome, reason] += n
+
+    def _touch(self, progress: ObjectProgress) -> None:
+        self._moved[progress.object_id] = progress
+        self._schedule()
+
+    # -- committing -----------------------------------------------------------------------------------------
+
+    def _schedule(self) -> None:
+        if self._timer is None and self._commit is None and self.failure is None:
+            delay = max(0.0, self._last_commit + COMMIT_EVERY - self._loop.time())
+            self._timer = self._loop.call_later(delay, self._begin_commit)
+
+    def _begin_commit(self) -> None:
+        self._timer = None
+        group, durable = self._seal(), self._durable
+        self._durable = asyncio.Event()
+        self._last_commit = self._loop.time()
+        self._commit = self._loop.run_in_executor(self._thread, self._apply, group)
+        self._commit.add_done_callback(lambda done: self._end_commit(done, durable))
+
+    def _seal(self) -> Group:
+        """Close the gathered group, with the state of everything that it touches as of now."""
+        group, self._group = self._group, Group()
+        group.seen = time.time()
+        for progress in self._moved.values():
+            if progress.advance():
+                group.watermarks.append((progress.watermark, progress.object_id))
+            if progress.complete:
+                state = "complete" if progress.damage is None else "damaged"
+                group.finished.append((state, progress.damage, progress.object_id))
+                del self._progress[progress.object_id]
+        for batch in self._changed:
+            owner = self._progress.get(batch.object_id)
+            if owner is not None and batch.next > owner.watermark:
+                group.batches.append(
+                    (batch.object_id, batch.first, batch.next, batch.unsettled, bytes(batch.settled))
+                )
+        self._moved.clear()
+        self._changed.clear()
+        return group
+
+    def _apply(self, group: Group) -> None:
+        self._store.apply(group)
+        if group.dead_letters:
+            self._letters.catch_up(self._store)
+
+    def _end_commit(self, done: asyncio.Future[None], durable: asyncio.Event) -> None:
+        self._commit = None
+        error = done.exception()
+        if error is not None:
+            self.failure = (
+                error if isinstance(error, FatalError) else FatalError(f"the checkpoint failed: {error!r}")
+            )
+            self._on_failure(self.failure)
+            self._durable.set()
+        durable.set()
+        if self._group or self._moved or self._changed:
+            self._schedule()
+
+    async def flush(self) -> None:
+        """Return when everything told so far is durable.
+
+        Raises:
+            FatalError: it cannot be made so.
+        """
+        while self.failure is None and (
+            self._commit is not None or self._group or self._moved or self._changed
+        ):
+            if self._commit is None and self._timer is not None:
+                self._timer.cancel()
+                self._begin_commit()
+            elif self._commit is None:
+                self._begin_commit()
+            if self._commit is not None:
+                await asyncio.wait([self._commit])
+        if self.failure is not None:
+            raise self.failure
+
+    def close(self) -> None:
+        """End the ledger's thread; the store may be used elsewhere again."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._thread.shutdown()

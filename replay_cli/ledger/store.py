@@ -1,0 +1,483 @@
+"""The checkpoint file: SQLite in WAL mode with `synchronous=FULL`, so that what is committed survives a power cut.
+
+A `Store` belongs to one thread at a time. Everything that a run changes goes through `apply`, one transaction for
+one group of changes: the book and the watermark can never disagree.
+"""
+
+import json
+import os
+import socket
+import sqlite3
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from replay_cli import __version__
+from replay_cli.errors import BookError, FatalError, UsageError
+from replay_cli.ledger.watermark import OpenBatch
+from replay_cli.model import ArchiveObject
+
+APPLICATION_ID = 0x52504C59  # "RPLY", so that `file` and we know a checkpoint when we see one
+SCHEMA_VERSION = 1
+OUTCOMES = ("delivered", "skipped", "rejected", "dead_lettered")
+
+AttemptKey = tuple[int, int, int, int]
+"""(object, ordinal, part, attempt)"""
+
+
+class ObjectState(NamedTuple):
+    """One object as the checkpoint knows it."""
+
+    id: int
+    uri: str
+    etag: str
+    state: str
+    watermark: int
+
+
+class DeadLetter(NamedTuple):
+    """A record that was rejected, or given up: `record` is its archived text, secrets masked."""
+
+    object_id: int
+    ordinal: int
+    kind: str
+    reason: str
+    detail: str
+    attempts: int
+    at: float
+    unit: str
+    record: bytes
+
+
+@dataclass(slots=True)
+class Group:
+    """The changes of one transaction."""
+
+    opened: list[tuple[int, int]] = field(default_factory=list)
+    """(object, records read for the first time)"""
+    batches: list[tuple[int, int, int, int, bytes]] = field(default_factory=list)
+    """(object, first, next, unsettled, bitmap) of the open batches that are new or changed"""
+    watermarks: list[tuple[int, int]] = field(default_factory=list)
+    """(watermark, object): everything below is settled"""
+    finished: list[tuple[str, str | None, int]] = field(default_factory=list)
+    """(state, damage, object)"""
+    tallies: Counter[tuple[int, str, str]] = field(default_factory=Counter)
+    """(object, outcome, reason) → more of them"""
+    intents: list[tuple[int, int, int, int, float]] = field(default_factory=list)
+    concluded: list[AttemptKey] = field(default_factory=list)
+    in_doubt: list[tuple[int, int, int, int, float, str]] = field(default_factory=list)
+    parts: list[tuple[int, int, int]] = field(default_factory=list)
+    dead_letters: list[DeadLetter] = field(default_factory=list)
+    replies: Counter[str] = field(default_factory=Counter)
+    peak: int = 0
+    seen: float = 0.0
+    """POSIX seconds of the commit: a killed run's duration is known by it"""
+
+    def __bool__(self) -> bool:
+        return bool(
+            self.opened
+            or self.batches
+            or self.watermarks
+            or self.finished
+            or self.tallies
+            or self.intents
+            or self.concluded
+            or self.in_doubt
+            or self.parts
+            or self.dead_letters
+            or self.replies
+            or self.peak
+        )
+
+
+class Store:
+    """One checkpoint file, open for writing (`create`, `open`) or for reading (`read`)."""
+
+    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+        self.path = path
+        self._db = connection
+        self.run_id = 0
+
+    @classmethod
+    def create(cls, path: Path, job: dict[str, Any]) -> "Store":
+        """Make a new checkpoint; its file is readable by its owner only.
+
+        Raises:
+            FatalError: the file cannot be written.
+        """
+        try:
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+        except OSError as error:
+            raise FatalError(f"cannot create the checkpoint {path}: {error.strerror}") from None
+        store = cls(path, _connect(path))
+        with store._errors():
+            store._db.executescript(
+                f"BEGIN IMMEDIATE;\n{files(__package__).joinpath('schema.sql').read_text()}\n"
+                f"PRAGMA application_id={APPLICATION_ID};\nPRAGMA user_version={SCHEMA_VERSION};\nCOMMIT;"
+            )
+            store.set_meta(job=json.dumps(job))
+        return store
+
+    @classmethod
+    def open(cls, path: Path, *, read_only: bool = False) -> "Store":
+        """Open an existing checkpoint.
+
+        Raises:
+            UsageError: there is none, or the file is something else, or of another version.
+        """
+        if not path.is_file():
+            raise UsageError(f"{path}: there is no such checkpoint")
+        store = cls(path, _connect(path, read_only=read_only))
+        try:
+            application = store._value("PRAGMA application_id")
+            version = store._value("PRAGMA user_version")
+        except sqlite3.DatabaseError as error:
+            raise UsageError(f"{path} is not a replay checkpoint ({error})") from None
+        if application == 0 and version == 0 and not store._value("SELECT count(*) FROM sqlite_master"):
+            raise UsageError(
+                f"{path} is an empty checkpoint (a run died creating it): remove it and run again"
+            )
+        if application != APPLICATION_ID:
+            raise UsageError(f"{path} is not a replay checkpoint")
+        if version != SCHEMA_VERSION:
+            raise UsageError(f"{path} was written by another version of replay (format {version})")
+        return store
+
+    def close(self) -> None:
+        self._db.close()
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        """Translate SQLite's errors, here only: a full or failing disk stops the run."""
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise FatalError(
+                f"cannot write the checkpoint {self.path} ({error}); nothing more is sent. "
+                "Free or repair the disk and run the same command again"
+            ) from None
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        with self._errors():
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._db
+                self._db.execute("COMMIT")
+            except BaseException:
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+                raise
+
+    def _value(self, sql: str, *parameters: Any) -> Any:
+        row = self._db.execute(sql, parameters).fetchone()
+        return row[0] if row else None
+
+    # -- what the job is ------------------------------------------------------------------------------------
+
+    def meta(self, key: str) -> str | None:
+        return self._value("SELECT value FROM meta WHERE key = ?", key)  # type: ignore[no-any-return] # TEXT column
+
+    def set_meta(self, **values: Any) -> None:
+        with self._transaction() as db:
+            db.executemany(
+                "INSERT OR REPLACE INTO meta VALUES (?, ?)", [(k, str(v)) for k, v in values.items()]
+            )
+
+    def stored_job(self) -> dict[str, Any]:
+        """Return the job as `create` was given it."""
+        return dict(json.loads(self.meta("job") or "{}"))
+
+    def start_run(self, now: float, ignored: int) -> None:
+        """Note that a run begins: who, where, which version."""
+        row = (now, now, "running", "", os.getpid(), socket.gethostname(), __version__, ignored)
+        with self._transaction() as db:
+            cursor = db.execute(
+                "INSERT INTO run (started, seen, state, reason, pid, host, version, ignored) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                row,
+            )
+            self.run_id = int(cursor.lastrowid or 0)
+
+    def end_run(self, now: float, state: str, reason: str) -> None:
+        with self._transaction() as db:
+            row = (now, state, reason, self.run_id)
+            db.execute("UPDATE run SET seen = ?, state = ?, reason = ? WHERE id = ?", row)
+
+    # -- objects --------------------------------------------------------------------------------------------
+
+    def register(self, objects: Iterable[ArchiveObject]) -> tuple[list[ObjectState], list[str]]:
+        """Take the listed objects into the job.
+
+        New ones are added; of one that changed, the new version is taken when nothing of it was read, and noted
+        when it was finished.
+
+        Returns:
+            The listed objects in their order, as the checkpoint knows them, and the uris of those that changed
+            after they were finished.
+
+        Raises:
+            UsageError: an object changed while it was in progress.
+        """
+        known = {
+            row[1]: ObjectState(*row)
+            for row in self._db.execute("SELECT id, uri, etag, state, watermark FROM object")
+        }
+        changed: list[str] = []
+        order = []
+        with self._transaction() as db:
+            for listed in objects:
+                state = known.get(listed.uri)
+                if state is None:
+                    state = self._add(db, listed)
+                elif state.etag != listed.etag:
+                    state = self._take_change(db, state, listed, changed)
+                order.append(state)
+        return order, changed
+
+    def _add(self, db: sqlite3.Connection, listed: ArchiveObject) -> ObjectState:
+        cursor = db.execute(
+            "INSERT INTO object (uri, etag, size) VALUES (?, ?, ?)", (listed.uri, listed.etag, listed.size)
+        )
+        return ObjectState(int(cursor.lastrowid or 0), listed.uri, listed.etag, "waiting", 0)
+
+    def _take_change(
+        self, db: sqlite3.Connection, state: ObjectState, listed: ArchiveObject, changed: list[str]
+    ) -> ObjectState:
+        read = self._value("SELECT read FROM object WHERE id = ?", state.id)
+        if state.state == "complete":
+            changed.append(state.uri)
+            db.execute("UPDATE object SET changed_etag = ? WHERE id = ?", (listed.etag, state.id))
+            return state
+        if read == 0 and state.watermark == 0:
+            db.execute(
+                "UPDATE object SET etag = ?, size = ?, state = 'waiting', damage = NULL WHERE id = ?",
+                (listed.etag, listed.size, state.id),
+            )
+            return state._replace(etag=listed.etag, state="waiting")
+        raise UsageError(
+            f"{state.uri} changed since a part of it was sent, so its line numbers mean nothing any more: "
+            "put the old version back, or begin a new job with --restart"
+        )
+
+    def open_batches(self, object_id: int) -> dict[int, OpenBatch]:
+        """Return an object's batches above the watermark, by their first ordinal."""
+        rows = self._db.execute(
+            "SELECT object, first, next, unsettled, settled FROM batch WHERE object = ?", (object_id,)
+        )
+        return {row[1]: OpenBatch(*row) for row in rows}
+
+    def delivered_parts(self, object_id: int) -> set[tuple[int, int]]:
+        """Return the (ordinal, part) pairs delivered of records that are not settled."""
+        return set(
+            self._db.execute("SELECT ordinal, part FROM delivered_part WHERE object = ?", (object_id,))
+        )
+
+    def doubts(self, object_id: int, watermark: int) -> dict[tuple[int, int], int]:
+        """Return how many attempts at an (ordinal, part) at or above the watermark ended in doubt."""
+        rows = self._db.execute(
+            "SELECT ordinal, part, count(*) FROM in_doubt WHERE object = ? AND ordinal >= ? GROUP BY 1, 2",
+            (object_id, watermark),
+        )
+        return {(ordinal, part): n for ordinal, part, n in rows}
+
+    # -- a run's changes ------------------------------------------------------------------------------------
+
+    def apply(self, group: Group) -> None:
+        """Make a group of changes durable, all or none.
+
+        Raises:
+            FatalError: the disk is full or failing; nothing of the group was written.
+        """
+        with self._transaction() as db:
+            _apply_progress(db, group)
+            _apply_attempts(db, group)
+            db.execute("UPDATE run SET seen = ? WHERE id = ?", (group.seen, self.run_id))
+            if group.dead_letters:
+                db.executemany(
+                    "INSERT INTO dead_letter (object, ordinal, kind, reason, detail, attempts, at, unit, record) "
+                    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                    group.dead_letters,
+                )
+            if group.peak:
+                db.execute(
+                    "INSERT INTO meta VALUES ('peak', ?) ON CONFLICT DO UPDATE "
+                    "SET value = excluded.value WHERE CAST(excluded.value AS INTEGER) > CAST(value AS INTEGER)",
+                    (str(group.peak),),
+                )
+
+    def settle_intents(self) -> int:
+        """Turn the intents that a killed run left behind into in-doubt attempts; return how many."""
+        with self._transaction() as db:
+            count = int(self._value("SELECT count(*) FROM intent"))
+            if count:
+                db.execute(
+                    "INSERT INTO in_doubt (object, ordinal, part, attempt, at, cause) "
+                    "SELECT object, ordinal, part, attempt, at, 'interrupted' FROM intent"
+                )
+                attempts = self._value(
+                    "SELECT count(*) FROM (SELECT DISTINCT object, part, attempt, at FROM intent)"
+                )
+                db.execute("DELETE FROM intent")
+                _add_counts(db, Counter({"interrupted": attempts}))
+        return count
+
+    # -- dead letters ---------------------------------------------------------------------------------------
+
+    def dead_letters(self, after: int) -> Iterator[tuple[int, dict[str, Any], bytes]]:
+        """Give the dead letters behind number `after`: (number, its fields, the record's text)."""
+        rows = self._db.execute(
+            "SELECT d.id, o.uri, o.etag, d.ordinal, d.unit, d.kind, d.reason, d.detail, d.attempts, d.at, d.record "
+            "FROM dead_letter d JOIN object o ON o.id = d.object WHERE d.id > ? ORDER BY d.id",
+            (after,),
+        )
+        for number, uri, etag, ordinal, unit, kind, reason, detail, attempts, at, record in rows:
+            fields = {
+                "uri": uri,
+                "etag": etag,
+                "ordinal": ordinal,
+                unit: ordinal + 1,
+                "kind": kind,
+                "reason": reason,
+                "detail": detail,
+                "attempts": attempts,
+                "at": at,
+            }
+            yield number, fields, record
+
+    # -- the book -------------------------------------------------------------------------------------------
+
+    def tallies(self) -> dict[str, dict[str, int]]:
+        """Return outcome → reason → number of records."""
+        book: dict[str, dict[str, int]] = {}
+        for outcome, reason, n in self._db.execute("SELECT outcome, reason, sum(n) FROM tally GROUP BY 1, 2"):
+            book.setdefault(outcome, {})[reason] = n
+        return book
+
+    def totals(self) -> dict[str, int]:
+        """Return the job's plain numbers: read, pending, in_doubt, objects, complete, peak, ignored."""
+        (read, total, complete) = self._db.execute(
+            "SELECT coalesce(sum(read), 0), count(*), coalesce(sum(state IN ('complete', 'damaged')), 0) FROM object"
+        ).fetchone()
+        return {
+            "read": read,
+            "pending": self._value("SELECT coalesce(sum(unsettled), 0) FROM batch"),
+            "in_doubt": self._value("SELECT count(*) FROM in_doubt")
+            + self._value("SELECT count(*) FROM intent"),
+            "objects": total,
+            "complete": complete,
+            "peak": int(self.meta("peak") or 0),
+            "ignored": self._value("SELECT ignored FROM run ORDER BY id DESC LIMIT 1") or 0,
+        }
+
+    def damaged(self) -> list[tuple[str, str]]:
+        """Return (uri, what is wrong) of the objects that could not be read to their end."""
+        return list(self._db.execute("SELECT uri, damage FROM object WHERE state = 'damaged' ORDER BY id"))
+
+    def changed(self) -> list[str]:
+        """Return the objects that changed after they were finished."""
+        return [
+            uri
+            for (uri,) in self._db.execute(
+                "SELECT uri FROM object WHERE changed_etag IS NOT NULL ORDER BY id"
+            )
+        ]
+
+    def replies(self) -> dict[str, int]:
+        return dict(self._db.execute("SELECT label, n FROM reply ORDER BY label"))
+
+    def in_doubt(self) -> Iterator[tuple[str, int, int, int, float, str]]:
+        """Give every attempt in doubt: (uri, ordinal, part, attempt, POSIX seconds, cause)."""
+        yield from self._db.execute(
+            "SELECT o.uri, d.ordinal, d.part, d.attempt, d.at, d.cause "
+            "FROM in_doubt d JOIN object o ON o.id = d.object ORDER BY d.id"
+        )
+
+    def runs(self) -> list[dict[str, Any]]:
+        """Return the job's runs, oldest first."""
+        cursor = self._db.execute(
+            "SELECT id, started, seen, state, reason, pid, host, version FROM run ORDER BY id"
+        )
+        names = [column[0] for column in cursor.description]
+        return [dict(zip(names, row, strict=True)) for row in cursor]
+
+    def verify_book(self) -> None:
+        """Check that for each object `read = delivered + skipped + rejected + dead_lettered + pending`.
+
+        The left side is counted as batches are read, the right side as records are settled.
+
+        Raises:
+            BookError: it does not.
+        """
+        rows = self._db.execute(
+            "SELECT o.uri, o.read, "
+            "(SELECT coalesce(sum(n), 0) FROM tally t WHERE t.object = o.id AND t.outcome != 'warning'), "
+            "(SELECT coalesce(sum(unsettled), 0) FROM batch b WHERE b.object = o.id) FROM object o"
+        )
+        for uri, read, settled, pending in rows:
+            if read != settled + pending:
+                raise BookError(
+                    f"the book of {uri} does not close: {read} read, {settled} settled, {pending} pending. "
+                    f"This is a bug in replay; please report it with {self.path}"
+                )
+
+
+def _connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
+    mode = "ro" if read_only else "rw"
+    connection = sqlite3.connect(
+        f"{path.absolute().as_uri()}?mode={mode}",
+        uri=True,
+        isolation_level=None,
+        check_same_thread=False,
+        timeout=30,
+    )
+    if not read_only:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            connection.execute("PRAGMA synchronous=FULL")
+        except sqlite3.DatabaseError:
+            return connection  # `open` says what the file is instead
+    return connection
+
+
+def _apply_progress(db: sqlite3.Connection, group: Group) -> None:
+    db.executemany("UPDATE object SET read = read + ?2, state = 'reading' WHERE id = ?1", group.opened)
+    db.executemany(
+        "INSERT INTO batch VALUES (?, ?, ?, ?, ?) "
+        "ON CONFLICT DO UPDATE SET unsettled = excluded.unsettled, settled = excluded.settled",
+        group.batches,
+    )
+    for watermark, object_id in group.watermarks:
+        db.execute("UPDATE object SET watermark = ? WHERE id = ?", (watermark, object_id))
+        db.execute("DELETE FROM batch WHERE object = ? AND first < ?", (object_id, watermark))
+        db.execute("DELETE FROM delivered_part WHERE object = ? AND ordinal < ?", (object_id, watermark))
+    db.executemany("UPDATE object SET state = ?, damage = ? WHERE id = ?", group.finished)
+    db.executemany(
+        "INSERT INTO tally VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET n = n + excluded.n",
+        [(*key, n) for key, n in group.tallies.items()],
+    )
+
+
+def _apply_attempts(db: sqlite3.Connection, group: Group) -> None:
+    # Intents first: an attempt may begin and end within one group.
+    db.executemany("INSERT INTO intent VALUES (?, ?, ?, ?, ?)", group.intents)
+    db.executemany(
+        "DELETE FROM intent WHERE object = ? AND ordinal = ? AND part = ? AND attempt = ?", group.concluded
+    )
+    db.executemany(
+        "INSERT INTO in_doubt (object, ordinal, part, attempt, at, cause) VALUES (?, ?, ?, ?, ?, ?)",
+        group.in_doubt,
+    )
+    db.executemany("INSERT OR IGNORE INTO delivered_part VALUES (?, ?, ?)", group.parts)
+    _add_counts(db, group.replies)
+
+
+def _add_counts(db: sqlite3.Connection, counts: Counter[str]) -> None:
+    db.executemany(
+        "INSERT INTO reply VALUES (?, ?) ON CONFLICT DO UPDATE SET n = n + excluded.n", list(counts.items())
+    )

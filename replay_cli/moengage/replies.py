@@ -1,0 +1,154 @@
+"""What every reply, and every way of not getting one, means (pure).
+
+Retry 408, 423, 429 and 5xx but 501, as Segment's runtime does (documented); 502 and 504 leave in doubt whether
+MoEngage has the event, as do a time-out, a reset or a cut reply once the first byte has gone out.
+"""
+
+from email.utils import parsedate_to_datetime
+from enum import StrEnum
+from typing import Any, NamedTuple
+
+import orjson
+
+
+class Failure(StrEnum):
+    """How an attempt ended without a whole reply."""
+
+    NOT_SENT = "not_sent"
+    """DNS, connect or TLS failed, or the connection was gone before the first byte: certain."""
+    TIMEOUT = "timeout"
+    RESET = "reset"
+    TRUNCATED = "truncated"
+
+
+class Reply(NamedTuple):
+    """What one attempt came back with: a status and a body, or a `failure` with its cause in words."""
+
+    status: int = 0
+    body: bytes = b""
+    content_type: str = ""
+    retry_after: str | None = None
+    rate_reset: str | None = None
+    failure: Failure | None = None
+    cause: str = ""
+
+    @property
+    def label(self) -> str:
+        """The reply's name in `by_status`: its status, or its failure."""
+        return str(self.failure) if self.failure else str(self.status)
+
+
+class Verdict(StrEnum):
+    """What follows from a reply."""
+
+    DELIVERED = "delivered"
+    RETRY = "retry"
+    IN_DOUBT = "in_doubt"
+    REFUSED = "refused"
+    STOP = "stop"
+
+
+class Outcome(NamedTuple):
+    """The meaning of one attempt.
+
+    `reason` names it for the book (`http_400_MissingAttributeError`), `detail` tells a person; `pause` is how many
+    seconds everybody must wait (a 429's), 0 for none.
+    """
+
+    verdict: Verdict
+    reason: str = ""
+    detail: str = ""
+    pause: float = 0.0
+
+
+_DELIVERED = Outcome(Verdict.DELIVERED)
+_RETRIED = frozenset({408, 423, 429})
+_STOPPING = frozenset({401, 403, 409})
+_DEFAULT_PAUSE = 1.0
+_EPOCH = 1e9
+
+
+def classify(reply: Reply, now: float) -> Outcome:
+    """Give a reply its meaning; never raises.
+
+    Args:
+        reply: what came back.
+        now: POSIX seconds, for a `Retry-After` that is a date.
+    """
+    if reply.failure is not None:
+        certain = reply.failure is Failure.NOT_SENT
+        return Outcome(Verdict.RETRY if certain else Verdict.IN_DOUBT, str(reply.failure), reply.cause)
+    status = reply.status
+    if 200 <= status < 300:
+        return _classify_success(reply)
+    detail = _detail(reply)
+    if status == 429:
+        return Outcome(Verdict.RETRY, "http_429", detail, pause=_pause(reply, now))
+    if status in _STOPPING or 300 <= status < 400:
+        return Outcome(Verdict.STOP, f"http_{status}", detail)
+    if status in (502, 504):
+        return Outcome(Verdict.IN_DOUBT, f"http_{status}", detail)
+    if status in _RETRIED or (status >= 500 and status != 501):
+        return Outcome(Verdict.RETRY, f"http_{status}", detail)
+    return Outcome(Verdict.REFUSED, _refusal(status, reply), detail)
+
+
+def _classify_success(reply: Reply) -> Outcome:
+    if reply.content_type == "text/html" or reply.body.lstrip()[:1] == b"<":
+        return Outcome(
+            Verdict.STOP, "html_reply", "a 2xx with an HTML body: a proxy or a login page, not MoEngage"
+        )
+    if b'"fail"' in reply.body:
+        error = _document(reply.body)
+        if error.get("status") == "fail":
+            return Outcome(Verdict.REFUSED, _refusal(reply.status, reply), _detail(reply))
+    return _DELIVERED
+
+
+def _document(body: bytes) -> dict[str, Any]:
+    try:
+        document = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return {}
+    return document if isinstance(document, dict) else {}
+
+
+def _error(body: bytes) -> dict[str, Any]:
+    error = _document(body).get("error")
+    return error if isinstance(error, dict) else {}
+
+
+def _refusal(status: int, reply: Reply) -> str:
+    error = _error(reply.body)
+    names = [str(error[key]) for key in ("type", "attribute") if error.get(key)]
+    return ":".join([f"http_{status}", *names])[:200]
+
+
+def _detail(reply: Reply) -> str:
+    """Return what the reply says of itself, on one line."""
+    error = _error(reply.body)
+    text = str(error["message"]) if error.get("message") else reply.body[:200].decode(errors="replace")
+    return " ".join(f"HTTP {reply.status} {text}".split())[:300]
+
+
+def _pause(reply: Reply, now: float) -> float:
+    for text in (reply.retry_after, reply.rate_reset):
+        if text:
+            seconds = _seconds(text.strip(), now)
+            if seconds is not None:
+                return max(seconds, 0.0)
+    return _DEFAULT_PAUSE
+
+
+def _seconds(text: str, now: float) -> float | None:
+    """Read `Retry-After` (seconds or an HTTP date) or `x-ratelimit-reset` (seconds, or an epoch above 1e9)."""
+    try:
+        number = float(text)
+    except ValueError:
+        try:
+            return parsedate_to_datetime(text).timestamp() - now
+        except (ValueError, TypeError):
+            return None
+    if number != number or number in (float("inf"), float("-inf")):
+        return None
+    return number - now if number > _EPOCH else number

@@ -1,0 +1,519 @@
+"""The conductor of a run: it reads ahead, lets requests go in order and under the cap, and closes the book.
+
+The only module with tasks and queues. One thread reads and prepares batches, one commits the checkpoint; the event
+loop does everything else. What waits in memory is bounded: a batch is read only while fewer than `window` requests
+are on their way.
+"""
+
+import asyncio
+import random
+import time
+from collections import Counter
+from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import NamedTuple
+
+from replay_cli.archive import Source, read
+from replay_cli.delivery.backoff import backoff
+from replay_cli.delivery.cap import Cap
+from replay_cli.delivery.lanes import Lanes, Place
+from replay_cli.delivery.transport import Transport
+from replay_cli.errors import DamagedObjectError, FatalError, ReplayError
+from replay_cli.ledger.ledger import Ledger
+from replay_cli.ledger.store import AttemptKey, DeadLetter
+from replay_cli.ledger.watermark import OpenBatch
+from replay_cli.model import ArchiveObject, Rejected, Request
+from replay_cli.moengage.replies import Outcome, Reply, Verdict, classify
+from replay_cli.preparation import Prepared
+from replay_cli.segment.message import masked
+
+GRACE = 10.0
+"""Seconds that requests in flight may take to finish when a run is asked to stop."""
+_LAUNCH_PAD_SECONDS = 0.2
+"""Attempts may be declared to the checkpoint this long before the cap lets them go: enough to hide a commit."""
+
+
+class InDoubt(StrEnum):
+    """What to do with a record when nobody knows whether MoEngage has it."""
+
+    RESEND = "resend"
+    DEAD_LETTER = "dead-letter"
+
+
+class Policy(NamedTuple):
+    """How hard a run tries. Times are in seconds."""
+
+    concurrency: int = 512
+    retry_for: float = 4 * 3600.0
+    max_attempts: int = 0
+    in_doubt: InDoubt = InDoubt.RESEND
+
+
+class Work(NamedTuple):
+    """One object to read: from its watermark on, with the batches above it that the checkpoint knows."""
+
+    id: int
+    object: ArchiveObject
+    watermark: int
+    batches: dict[int, OpenBatch]
+    parts: set[tuple[int, int]]
+    doubts: dict[tuple[int, int], int]
+
+
+class Ending(NamedTuple):
+    """How a run ended: its state (complete, paused, interrupted, failed), why, and the error if there was one."""
+
+    state: str
+    reason: str = ""
+    error: ReplayError | None = None
+
+
+class Snapshot(NamedTuple):
+    """What a run is doing now. `consumed` counts stored bytes read of the objects to read."""
+
+    consumed: int
+    waiting: int
+    in_flight: int
+    paused: bool
+    per_second: int
+
+
+class _Begin(NamedTuple):
+    work: Work
+
+
+class _End(NamedTuple):
+    work: Work
+    damage: str | None
+
+
+class _WithdrawnError(Exception):
+    """The run stops: an attempt at the gate must not leave."""
+
+
+@dataclass(eq=False, slots=True)
+class _Pending:
+    """A request on its way, with its place in its lanes."""
+
+    request: Request
+    batch: OpenBatch
+    unit: str
+    attempts: int = 0
+    failures: int = 0
+    failing_since: float = 0.0
+    place: "Place[_Pending] | None" = None
+
+    def keys(self) -> list[AttemptKey]:
+        request, object_id = self.request, self.batch.object_id
+        return [(object_id, ordinal, request.part, self.attempts) for ordinal in request.ordinals]
+
+
+@dataclass(slots=True)
+class _Record:
+    """A record that became several requests: how many are open, and the letter of one that failed."""
+
+    open: int
+    letter: DeadLetter | None = None
+
+
+class Replay:
+    """One run of a job.
+
+    Args:
+        source: where the objects are.
+        work: what is left to read, in order.
+        prepare: batch → requests.
+        ledger: remembers everything, durably.
+        transport: makes attempts.
+        cap: lets them leave.
+        policy: how hard to try.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        work: Sequence[Work],
+        prepare: Callable[..., Prepared],
+        ledger: Ledger,
+        transport: Transport,
+        cap: Cap,
+        policy: Policy,
+    ) -> None:
+        self._source = source
+        self._work = work
+        self._prepare = prepare
+        self._ledger = ledger
+        self._transport = transport
+        self._cap = cap
+        self._policy = policy
+        self._window = max(2 * policy.concurrency, 1000)
+        self._lanes: Lanes[_Pending] = Lanes()
+        self._ready: asyncio.Queue[_Pending | None] = asyncio.Queue()
+        self._records: dict[tuple[int, int], _Record] = {}
+        self._launch_pad = asyncio.Semaphore(max(8, int(cap.rps * _LAUNCH_PAD_SECONDS)))
+        self._unpaused = asyncio.Event()
+        self._unpaused.set()
+        self._has_room = asyncio.Event()
+        self._has_room.set()
+        self._over: asyncio.Future[Ending] = asyncio.get_running_loop().create_future()
+        self._stopping = False
+        self._tasks: list[asyncio.Task[None]] = []
+        self._paused_until = 0.0
+        self._reading = True
+        self._waiting = 0
+        self._in_flight = 0
+        self._finished_bytes = 0
+        self._current_bytes = 0
+        self._random = random.Random()
+
+    # -- the run as a whole -----------------------------------------------------------------------------------
+
+    async def run(self) -> Ending:
+        """Go on until everything is settled or something stops the run; then everything known is durable."""
+        senders = [
+            asyncio.create_task(self._send_ready(), name="sender") for _ in range(self._policy.concurrency)
+        ]
+        self._tasks = [asyncio.create_task(self._read(), name="reader"), *senders]
+        for task in self._tasks:
+            task.add_done_callback(self._notice_crash)
+        try:
+            ending = await self._over
+        finally:
+            await self._wind_down()
+        self._ledger.note_peak(self._cap.meter.peak)
+        try:
+            await self._ledger.flush()
+        except FatalError as error:
+            return Ending("failed", str(error), error)
+        return ending
+
+    def stop(self, ending: Ending) -> None:
+        """Take no new work and let what is in flight finish; the first call decides how the run ended."""
+        if not self._over.done():
+            self._over.set_result(ending)
+        self._stopping = True
+        self._unpaused.set()
+
+    def abort(self) -> None:
+        """Stop now: what is in flight is in doubt."""
+        self._stopping = True
+        for task in self._tasks:
+            task.cancel()
+
+    def fail(self, error: ReplayError) -> None:
+        """Stop the run because of an error."""
+        self.stop(Ending("failed", str(error), error))
+
+    def snapshot(self) -> Snapshot:
+        return Snapshot(
+            consumed=self._finished_bytes + self._current_bytes,
+            waiting=self._waiting - self._in_flight,
+            in_flight=self._in_flight,
+            paused=not self._unpaused.is_set(),
+            per_second=self._cap.meter.per_second(),
+        )
+
+    def _notice_crash(self, task: asyncio.Task[None]) -> None:
+        if task.cancelled() or (error := task.exception()) is None:
+            return
+        if isinstance(error, ReplayError):
+            self.fail(error)
+        elif not self._over.done():
+            self._over.set_exception(error)
+            self._stopping = True
+
+    async def _wind_down(self) -> None:
+        """End all tasks: idle ones at once, those with a request in flight when it is answered, or after `GRACE`."""
+        self._stopping = True
+        self._unpaused.set()
+        while not self._ready.empty():
+            self._ready.get_nowait()
+        for _ in self._tasks:
+            self._ready.put_nowait(None)
+        self._tasks[0].cancel()
+        _, late = await asyncio.wait(self._tasks, timeout=GRACE)
+        for task in late:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _settle_run(self) -> None:
+        if not self._reading and self._waiting == 0 and not self._over.done():
+            self.stop(Ending("complete"))
+
+    # -- reading ----------------------------------------------------------------------------------------------
+
+    async def _read(self) -> None:
+        loop = asyncio.get_running_loop()
+        steps = self._steps()
+        with ThreadPoolExecutor(1, thread_name_prefix="reader") as thread:
+            try:
+                while (step := await loop.run_in_executor(thread, next, steps, None)) is not None:
+                    await self._take(step)
+            finally:
+                thread.submit(steps.close)
+        self._reading = False
+        self._settle_run()
+
+    def _steps(self) -> Generator[_Begin | Prepared | _End]:
+        """Read all objects, in the reader's thread."""
+        for work in self._work:
+            yield _Begin(work)
+            damage = None
+            try:
+                for batch in read(self._source, work.object, work.watermark):
+                    yield self._prepare(batch)
+            except DamagedObjectError as error:
+                damage = error.cause
+            yield _End(work, damage)
+
+    async def _take(self, step: _Begin | Prepared | _End) -> None:
+        if isinstance(step, _Begin):
+            self._current = step.work
+            self._ledger.begin_object(step.work.id, step.work.watermark)
+        elif isinstance(step, _End):
+            self._ledger.end_object(step.work.id, step.damage)
+            self._finished_bytes += step.work.object.size
+            self._current_bytes = 0
+        else:
+            await self._has_room.wait()
+            self._admit(self._current, step)
+            self._current_bytes = step.batch.consumed
+
+    def _admit(self, work: Work, prepared: Prepared) -> None:
+        """Take a batch into the book and its requests into their lanes."""
+        batch = work.batches.pop(prepared.batch.first, None)
+        unit = str(prepared.batch.unit)
+        if batch is None:
+            batch = self._open(work, prepared, unit)
+        else:
+            self._ledger.resume_batch(batch)
+            self._settle_unsendable(batch, prepared, unit)
+        parts = Counter(ordinal for request in prepared.requests for ordinal in request.ordinals)
+        for request in prepared.requests:
+            place = (request.ordinals[0], request.part)
+            if all(batch.is_settled(ordinal) for ordinal in request.ordinals):
+                continue
+            pending = _Pending(request, batch, unit, attempts=work.doubts.get(place, 0))
+            for ordinal in request.ordinals:
+                if parts[ordinal] > 1:
+                    self._records.setdefault((batch.object_id, ordinal), _Record(parts[ordinal]))
+            self._waiting += 1
+            if place in work.parts:
+                self._deliver(pending)
+                self._waiting -= 1
+            elif pending.attempts and self._policy.in_doubt is InDoubt.DEAD_LETTER:
+                self._give_up(pending, "in_doubt", "an earlier attempt ended in doubt")
+                self._waiting -= 1
+            else:
+                self._enter(pending)
+        self._update_room()
+        self._settle_run()
+
+    def _open(self, work: Work, prepared: Prepared, unit: str) -> OpenBatch:
+        settled = Counter(("skipped", skipped.reason) for skipped in prepared.skipped)
+        settled.update(("rejected", rejected.reason) for rejected in prepared.rejected)
+        settled.update({("warning", rule): n for rule, n in prepared.warnings.items()})
+        return self._ledger.begin_batch(
+            work.id,
+            range(prepared.batch.first, prepared.batch.next),
+            prepared.records,
+            {ordinal for request in prepared.requests for ordinal in request.ordinals},
+            settled,
+            [_rejection(work.id, rejected, unit) for rejected in prepared.rejected],
+        )
+
+    def _settle_unsendable(self, batch: OpenBatch, prepared: Prepared, unit: str) -> None:
+        """Settle what was sendable when the batch was first read and is not now."""
+        for skipped in prepared.skipped:
+            self._ledger.settle(batch, skipped.ordinal, "skipped", skipped.reason)
+        for rejected in prepared.rejected:
+            letter = _rejection(batch.object_id, rejected, unit)
+            self._ledger.settle(batch, rejected.ordinal, "rejected", rejected.reason, letter)
+
+    def _enter(self, pending: _Pending) -> None:
+        pending.place, may_go = self._lanes.enter(pending, pending.request.users)
+        if may_go:
+            self._ready.put_nowait(pending)
+
+    def _update_room(self) -> None:
+        if self._waiting < self._window:
+            self._has_room.set()
+        else:
+            self._has_room.clear()
+
+    # -- sending ----------------------------------------------------------------------------------------------
+
+    async def _send_ready(self) -> None:
+        while (pending := await self._ready.get()) is not None:
+            if self._stopping:
+                return
+            await self._send(pending)
+
+    async def _send(self, pending: _Pending) -> None:
+        """Make one attempt and act on its outcome; a stop withdraws it while nothing was sent."""
+        pending.attempts += 1
+        keys = pending.keys()
+        intended = left = on_pad = False
+
+        async def gate() -> None:
+            nonlocal intended, left, on_pad
+            await self._unpaused.wait()
+            self._require_going()
+            intended = True
+            await self._ledger.intend(keys)
+            self._require_going()
+            await self._cap.take()
+            self._require_going()
+            left = True
+            on_pad = False
+            self._launch_pad.release()
+
+        self._in_flight += 1
+        try:
+            await self._launch_pad.acquire()
+            on_pad = True
+            reply = await self._transport.attempt(pending.request, gate)
+        except _WithdrawnError:
+            if intended:
+                self._ledger.withdraw(keys)
+            return
+        except asyncio.CancelledError:
+            if left:
+                self._ledger.conclude(keys, "interrupted", "interrupted")
+            elif intended:
+                self._ledger.withdraw(keys)
+            raise
+        finally:
+            self._in_flight -= 1
+            if on_pad:
+                self._launch_pad.release()
+        self._act(pending, keys, reply, intended)
+
+    def _require_going(self) -> None:
+        if self._stopping:
+            raise _WithdrawnError
+
+    def _act(self, pending: _Pending, keys: list[AttemptKey], reply: Reply, intended: bool) -> None:
+        outcome = classify(reply, time.time())
+        doubt = outcome.reason if outcome.verdict is Verdict.IN_DOUBT else None
+        if intended:
+            self._ledger.conclude(keys, reply.label, doubt)
+        match outcome.verdict:
+            case Verdict.DELIVERED:
+                self._deliver(pending)
+                self._finish(pending)
+            case Verdict.REFUSED:
+                self._give_up(pending, outcome.reason, outcome.detail)
+                self._finish(pending)
+            case Verdict.STOP:
+                self.fail(FatalError(f"MoEngage stops the run: {outcome.detail}"))
+            case Verdict.IN_DOUBT if self._policy.in_doubt is InDoubt.DEAD_LETTER:
+                self._give_up(pending, "in_doubt", f"{outcome.reason}: {outcome.detail}")
+                self._finish(pending)
+            case _:
+                self._retry(pending, outcome)
+
+    def _retry(self, pending: _Pending, outcome: Outcome) -> None:
+        now = time.monotonic()
+        if outcome.pause:
+            self._pause(outcome.pause)
+            self._later(pending, outcome.pause)
+            return
+        if pending.failures == 0:
+            pending.failing_since = now
+        pending.failures += 1
+        spent = now - pending.failing_since
+        limit = self._policy.max_attempts
+        if spent >= self._policy.retry_for or (limit and pending.failures >= limit):
+            detail = f"{pending.failures} attempts failed over {spent:.0f} s, the last: {outcome.detail}"
+            self._give_up(pending, f"exhausted:{outcome.reason}", detail)
+            self._finish(pending)
+        else:
+            self._later(pending, backoff(pending.failures, self._random))
+
+    def _later(self, pending: _Pending, delay: float) -> None:
+        asyncio.get_running_loop().call_later(delay, self._ready.put_nowait, pending)
+
+    def _pause(self, seconds: float) -> None:
+        """Hold everybody back: the quota is the workspace's, not the message's."""
+        loop = asyncio.get_running_loop()
+        if self._stopping or loop.time() + seconds <= self._paused_until:
+            return
+        self._paused_until = loop.time() + seconds
+        self._unpaused.clear()
+        loop.call_at(self._paused_until, self._end_pause)
+
+    def _end_pause(self) -> None:
+        if asyncio.get_running_loop().time() >= self._paused_until:
+            self._unpaused.set()
+
+    # -- settling ---------------------------------------------------------------------------------------------
+
+    def _deliver(self, pending: _Pending) -> None:
+        object_id, part = pending.batch.object_id, pending.request.part
+        for ordinal in pending.request.ordinals:
+            record = self._records.get((object_id, ordinal))
+            if record is None:
+                self._ledger.settle(pending.batch, ordinal, "delivered")
+                continue
+            if record.open > 1:
+                self._ledger.deliver_part(object_id, ordinal, part)
+            self._close_part(pending.batch, ordinal, record)
+
+    def _give_up(self, pending: _Pending, reason: str, detail: str) -> None:
+        request, object_id, at = pending.request, pending.batch.object_id, time.time()
+        for ordinal, text in zip(request.ordinals, request.records, strict=True):
+            letter = DeadLetter(
+                object_id,
+                ordinal,
+                "dead_lettered",
+                reason,
+                detail,
+                pending.attempts,
+                at,
+                pending.unit,
+                masked(text),
+            )
+            record = self._records.get((object_id, ordinal))
+            if record is None:
+                self._ledger.settle(pending.batch, ordinal, "dead_lettered", reason, letter)
+                continue
+            record.letter = record.letter or letter
+            self._close_part(pending.batch, ordinal, record)
+
+    def _close_part(self, batch: OpenBatch, ordinal: int, record: _Record) -> None:
+        """Settle a record of several requests with its last one."""
+        record.open -= 1
+        if record.open:
+            return
+        del self._records[batch.object_id, ordinal]
+        letter = record.letter
+        if letter is None:
+            self._ledger.settle(batch, ordinal, "delivered")
+        else:
+            self._ledger.settle(batch, ordinal, letter.kind, letter.reason, letter)
+
+    def _finish(self, pending: _Pending) -> None:
+        """Let those go who waited for this request."""
+        if pending.place is not None:
+            for follower in self._lanes.leave(pending.place):
+                self._ready.put_nowait(follower)
+        self._waiting -= 1
+        self._update_room()
+        self._settle_run()
+
+
+def _rejection(object_id: int, rejected: Rejected, unit: str) -> DeadLetter:
+    return DeadLetter(
+        object_id,
+        rejected.ordinal,
+        "rejected",
+        rejected.reason,
+        rejected.detail,
+        0,
+        time.time(),
+        unit,
+        masked(rejected.record),
+    )

@@ -1,0 +1,1 @@
+"""What people and machines are shown: the summary and its exit code, live progress, tables."""

@@ -1,0 +1,116 @@
+"""The summary of a job: the numbers of its closed book, its JSON form, and the exit code that follows."""
+
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+Summary = dict[str, Any]
+"""The JSON form; its fields are documented in the README."""
+
+EXIT_OK, EXIT_FAILED, EXIT_USAGE, EXIT_INCOMPLETE, EXIT_PAUSED = 0, 1, 2, 3, 4
+EXIT_SIGNALS = {"SIGINT": 130, "SIGTERM": 143}
+OUTCOMES = ("delivered", "skipped", "rejected", "dead_lettered")
+
+
+def make_summary(
+    *,
+    state: str,
+    reason: str,
+    book: Mapping[str, Mapping[str, int]],
+    totals: Mapping[str, int],
+    replies: Mapping[str, int],
+    damaged: list[str],
+    changed: list[str],
+    run: Mapping[str, Any],
+    elapsed: float,
+    checkpoint: Path | None,
+    dead_letters: Path | None,
+) -> Summary:
+    """Put a job's numbers into the documented form.
+
+    Args:
+        state: running, complete, paused, interrupted or failed.
+        reason: why, in a sentence; empty when there is nothing to say.
+        book: outcome → reason → records.
+        totals: read, pending, in_doubt, objects, complete, ignored, peak.
+        replies: status or failure → attempts.
+        damaged: what is wrong with the objects that could not be read to their end, by uri.
+        changed: uris of objects that changed after they were finished.
+        run: the same for this invocation, from `run_numbers`.
+        elapsed: seconds of all runs of the job.
+        checkpoint: its path.
+        dead_letters: the file of undelivered records, where there is one.
+    """
+    return {
+        "state": state,
+        "reason": reason,
+        "records": _records(book, totals["read"], totals["pending"]),
+        "skipped": dict(book.get("skipped", {})),
+        "rejected": dict(book.get("rejected", {})),
+        "dead_lettered": dict(book.get("dead_lettered", {})),
+        "warnings": dict(book.get("warning", {})),
+        "in_doubt": totals["in_doubt"],
+        "requests": _requests(replies, totals["peak"]),
+        "objects": {
+            "total": totals["objects"],
+            "complete": totals["complete"],
+            "damaged": damaged,
+            "changed": changed,
+            "ignored": totals["ignored"],
+        },
+        "run": dict(run),
+        "elapsed_seconds": round(elapsed, 3),
+        "checkpoint": str(checkpoint) if checkpoint else None,
+        "dead_letters": str(dead_letters) if dead_letters else None,
+    }
+
+
+def run_numbers(
+    read: int,
+    records: Counter[tuple[str, str]],
+    replies: Mapping[str, int],
+    peak: int,
+    in_doubt: int,
+    elapsed: float,
+) -> dict[str, Any]:
+    """Put one run's numbers into the form of the summary's `run`; `pending` belongs to the job alone."""
+    book: dict[str, dict[str, int]] = {}
+    for (outcome, reason), n in records.items():
+        book.setdefault(outcome, {})[reason] = n
+    numbers = _records(book, read, 0)
+    del numbers["pending"]
+    return {
+        "records": numbers,
+        "requests": _requests(replies, peak),
+        "in_doubt": in_doubt,
+        "elapsed_seconds": round(elapsed, 3),
+    }
+
+
+def _records(book: Mapping[str, Mapping[str, int]], read: int, pending: int) -> dict[str, int]:
+    return (
+        {"read": read} | {name: sum(book.get(name, {}).values()) for name in OUTCOMES} | {"pending": pending}
+    )
+
+
+def _requests(replies: Mapping[str, int], peak: int) -> dict[str, Any]:
+    return {
+        "attempts": sum(replies.values()),
+        "by_status": dict(sorted(replies.items())),
+        "peak_per_second": peak,
+    }
+
+
+def exit_code(summary: Summary) -> int:
+    """Return the exit code that a summary means."""
+    state = summary["state"]
+    if state == "interrupted":
+        return EXIT_SIGNALS.get(summary["reason"], EXIT_FAILED)
+    if state == "failed":
+        return EXIT_FAILED
+    if state == "paused":
+        return EXIT_PAUSED
+    records = summary["records"]
+    undelivered = records["rejected"] or records["dead_lettered"] or summary["objects"]["damaged"]
+    return EXIT_INCOMPLETE if undelivered else EXIT_OK

@@ -1,0 +1,102 @@
+"""The summary for people: one table that shows how the book closes, and what to look at next."""
+
+from collections.abc import Iterator
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from replay_cli.report.summary import Summary
+
+_STYLES = {"complete": "bold green", "running": "bold cyan", "paused": "bold yellow"}
+_REASON_KEYS = {"skipped": "skipped", "rejected": "rejected", "dead_lettered": "dead_lettered"}
+
+
+def print_summary(console: Console, summary: Summary) -> None:
+    """Print a job's summary."""
+    console.print(_headline(summary))
+    console.print(_book(summary))
+    for line in _remarks(summary):
+        console.print(line, soft_wrap=True, highlight=False)
+
+
+def _headline(summary: Summary) -> Text:
+    state = summary["state"]
+    text = Text(state, style=_STYLES.get(state, "bold red"))
+    if summary["reason"]:
+        text.append(f": {summary['reason']}", style="default not bold")
+    return text
+
+
+def _book(summary: Summary) -> Table:
+    table = Table(box=None, pad_edge=False, show_header=False)
+    table.add_column(min_width=22)
+    table.add_column(justify="right")
+    table.add_column(style="dim")
+    records = summary["records"]
+    table.add_row("records read", f"{records['read']:,}", "")
+    for outcome in ("delivered", "skipped", "rejected", "dead_lettered", "pending"):
+        style = "red" if outcome in ("rejected", "dead_lettered") and records[outcome] else ""
+        reasons = summary[_REASON_KEYS[outcome]] if outcome in _REASON_KEYS else {}
+        table.add_row(
+            f"  {outcome.replace('_', ' ')}", f"{records[outcome]:,}", _by_reason(reasons), style=style
+        )
+    if summary["warnings"]:
+        table.add_row("warnings", f"{sum(summary['warnings'].values()):,}", _by_reason(summary["warnings"]))
+    requests = summary["requests"]
+    table.add_row("attempts", f"{requests['attempts']:,}", _by_reason(requests["by_status"]))
+    table.add_row("peak in any second", f"{requests['peak_per_second']:,}", "")
+    objects = summary["objects"]
+    ignored = f"{objects['ignored']:,} names ignored" if objects["ignored"] else ""
+    table.add_row("objects complete", f"{objects['complete']:,} of {objects['total']:,}", ignored)
+    table.add_row("time", duration(summary["elapsed_seconds"]), "")
+    return table
+
+
+def _by_reason(reasons: dict[str, int]) -> str:
+    ordered = sorted(reasons.items(), key=lambda item: -item[1])
+    return ", ".join(f"{reason} {n:,}" for reason, n in ordered)
+
+
+def _remarks(summary: Summary) -> Iterator[Text]:
+    for damage in summary["objects"]["damaged"]:
+        yield Text(f"damaged: {damage}", style="red")
+    for uri in summary["objects"]["changed"]:
+        yield Text(f"changed after it was finished, not sent again: {uri}", style="yellow")
+    if summary["in_doubt"]:
+        yield Text(
+            f"{summary['in_doubt']:,} attempts ended in doubt (sent, no answer): "
+            f"replay status --in-doubt {summary['checkpoint']}",
+            style="yellow",
+        )
+    if summary["dead_letters"]:
+        yield Text(f"undelivered records: {summary['dead_letters']}")
+    if summary["checkpoint"]:
+        yield Text(f"checkpoint: {summary['checkpoint']}", style="dim")
+
+
+def duration(seconds: float) -> str:
+    """Return seconds as people say them: `8.2 s`, `3 min 20 s`, `5 h 12 min`, `2 d 4 h`."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s"
+    hours, minutes = divmod(minutes, 60)
+    if hours < 48:
+        return f"{hours} h {minutes} min"
+    return f"{hours // 24} d {hours % 24} h"
+
+
+def size(count: float) -> str:
+    """Return bytes as people say them, in powers of 1,000."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if count < 1000:
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1000
+    return f"{count:.1f} TB"
+
+
+def error_console() -> Console:
+    """Return the console for progress, logs and tables: stderr."""
+    return Console(stderr=True, highlight=False)

@@ -1,0 +1,129 @@
+"""The conductor of a dry run: everything is read, mapped and checked, nothing is sent and nothing remembered."""
+
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import orjson
+from rich.console import Console
+
+from replay_cli.archive import Source, read
+from replay_cli.errors import DamagedObjectError, FatalError
+from replay_cli.model import ArchiveObject
+from replay_cli.preparation import Preparation, Prepared
+from replay_cli.report.progress import State, make_reporter
+from replay_cli.report.summary import Summary, make_summary, run_numbers
+
+
+class DryRun:
+    """Prepares what a run would send.
+
+    Args:
+        source: where the objects are.
+        prepare: batch → requests.
+        endpoint: base URL for the `url`s written; may be empty.
+    """
+
+    def __init__(self, source: Source, prepare: Preparation, endpoint: str) -> None:
+        self._source = source
+        self._prepare = prepare
+        self._endpoint = endpoint
+        self._records: Counter[tuple[str, str]] = Counter()
+        self._read = 0
+        self._pending = 0
+        self._damaged: list[str] = []
+
+    def go(self, output: Path | None, console: Console) -> Summary:
+        """Prepare everything; `output` receives one JSON line a record, in archive order.
+
+        Raises:
+            FatalError: the output cannot be written.
+        """
+        began = time.monotonic()
+        listing = self._source.listing()
+        try:
+            with output.open("wb") if output else nullcontext() as file, make_reporter(console) as reporter:
+                shown = began
+                for obj, consumed, prepared in self._prepared(listing.objects):
+                    self._count(prepared)
+                    if file is not None:
+                        self._write(file, obj, prepared)
+                    if time.monotonic() - shown >= reporter.every:
+                        shown = time.monotonic()
+                        reporter.show(self._state(consumed, listing.objects))
+        except OSError as error:
+            raise FatalError(f"cannot write {output}: {error.strerror}") from None
+        return self._summary(len(listing.objects), listing.ignored, time.monotonic() - began)
+
+    def _prepared(self, objects: tuple[ArchiveObject, ...]) -> Iterator[tuple[ArchiveObject, int, Prepared]]:
+        consumed = 0
+        for obj in objects:
+            try:
+                for batch in read(self._source, obj):
+                    yield obj, consumed + batch.consumed, self._prepare(batch)
+            except DamagedObjectError as error:
+                self._damaged.append(str(error))
+            consumed += obj.size
+
+    def _count(self, prepared: Prepared) -> None:
+        self._read += prepared.records
+        self._records.update(("skipped", skipped.reason) for skipped in prepared.skipped)
+        self._records.update(("rejected", rejected.reason) for rejected in prepared.rejected)
+        self._records.update({("warning", rule): n for rule, n in prepared.warnings.items()})
+        self._pending += len({ordinal for request in prepared.requests for ordinal in request.ordinals})
+
+    def _write(self, file: BinaryIO, obj: ArchiveObject, prepared: Prepared) -> None:
+        rows: dict[int, dict[str, Any]] = {}
+        for request in prepared.requests:
+            for ordinal in request.ordinals:
+                row = rows.setdefault(ordinal, {"outcome": "request", "reason": None, "requests": []})
+                url = f"{self._endpoint}{request.path}"
+                row["requests"].append(
+                    {"method": request.method, "url": url, "body": orjson.Fragment(request.body)}
+                )
+        for ordinal, reason in prepared.skipped:
+            rows[ordinal] = {"outcome": "skipped", "reason": reason, "requests": []}
+        for rejected in prepared.rejected:
+            rows[rejected.ordinal] = {
+                "outcome": "rejected",
+                "reason": rejected.reason,
+                "detail": rejected.detail,
+                "requests": [],
+            }
+        for ordinal, row in sorted(rows.items()):
+            place = {"uri": obj.uri, "ordinal": ordinal}
+            file.write(orjson.dumps(place | row, option=orjson.OPT_APPEND_NEWLINE))
+
+    def _state(self, consumed: int, objects: tuple[ArchiveObject, ...]) -> State:
+        rejected = sum(n for (outcome, _), n in self._records.items() if outcome == "rejected")
+        total = sum(obj.size for obj in objects)
+        return State(self._read, 0, rejected, min(consumed, total), total, 0, 0.0, 0, 0, False)
+
+    def _summary(self, objects: int, ignored: int, elapsed: float) -> Summary:
+        book: dict[str, dict[str, int]] = {}
+        for (outcome, reason), n in self._records.items():
+            book.setdefault(outcome, {})[reason] = n
+        return make_summary(
+            state="complete",
+            reason="dry run: nothing was sent; pending records would be",
+            book=book,
+            totals={
+                "read": self._read,
+                "pending": self._pending,
+                "in_doubt": 0,
+                "objects": objects,
+                "complete": objects,
+                "peak": 0,
+                "ignored": ignored,
+            },
+            replies={},
+            damaged=self._damaged,
+            changed=[],
+            run=run_numbers(self._read, self._records, {}, 0, 0, elapsed),
+            elapsed=elapsed,
+            checkpoint=None,
+            dead_letters=None,
+        )
