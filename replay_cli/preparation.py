@@ -1,17 +1,22 @@
 """From a batch of records to the requests that they become: the pure middle of every run, dry or not."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-import orjson
-
-from replay_cli.model import Message, RecordBatch, Rejected, Request, Skipped, Unreadable
-from replay_cli.moengage.mapping import Draft, Mapping, UnmappableError
-from replay_cli.moengage.preflight import MISSING_TIME, check_identity, check_size, refuse_future
+from replay_cli.model import Message, Record, RecordBatch, Rejected, Request, Skipped, Unreadable
+from replay_cli.moengage.mapping import Mapping, UnmappableError
+from replay_cli.moengage.preflight import (
+    MAX_BODY_BYTES,
+    MISSING_TIME,
+    RESERVED_ID,
+    is_reserved,
+    refuse_future,
+    refuse_size,
+)
 from replay_cli.segment.javascript import instant
-from replay_cli.segment.message import MalformedError, parse
+from replay_cli.segment.message import MalformedError, parse, to_json
 
 NOT_SUBSCRIBED = "not_subscribed"
 LONE_SURROGATE = "lone_surrogate"
@@ -50,51 +55,47 @@ class Preparation:
     def __call__(self, batch: RecordBatch) -> Prepared:
         """Prepare one batch; never raises for what is in it."""
         now = iso_instant(self._clock())
-        timed: list[tuple[str, Request]] = []
         prepared = Prepared(batch, 0, [], [], [], Counter())
-        records, latest = 0, ""
+        requests, times = prepared.requests, [""]
+        # Every replayed message passes here, so the loop is written for speed.
+        map_message, records = self._map, 0
         for ordinal, record in enumerate(batch.records, batch.first):
             if record == b"":
                 continue
             records += 1
+            done = len(requests)
             try:
-                latest = self._prepare(ordinal, record, now, latest, timed, prepared)
+                message, text = self._message(record, prepared)
+                drafts = map_message(message)
+                if not drafts:
+                    prepared.skipped.append(Skipped(ordinal, NOT_SUBSCRIBED))
+                    continue
+                time = message.get("timestamp")
+                # The archives' form sorts as text; every other is brought into it.
+                if time.__class__ is not str or len(time) != _ISO_LENGTH or time[4::19] != "-Z":
+                    time = self._odd_time(time, times[-1], prepared)
+                if time > now:
+                    refuse_future(message["timestamp"])
+                for path, body, users in drafts:
+                    wire = self._serialize(body, prepared)
+                    requests.append(Request((ordinal,), len(requests) - done, "POST", path, wire, users, (text,)))
+                    times.append(time)
             except (MalformedError, UnmappableError) as error:
+                del requests[done:], times[done + 1 :]
                 prepared.rejected.append(Rejected(ordinal, error.reason, str(error), text_of(record)))
-        timed.sort(key=_time)
-        return prepared._replace(records=records, requests=[request for _, request in timed])
+        del times[0]
+        order = sorted(range(len(times)), key=times.__getitem__)
+        return prepared._replace(records=records, requests=[requests[index] for index in order])
 
-    def _prepare(
-        self,
-        ordinal: int,
-        record: bytes | Message | Unreadable,
-        now: str,
-        latest: str,
-        timed: list[tuple[str, Request]],
-        prepared: Prepared,
-    ) -> str:
-        """Prepare one record; return its time, or `latest` if it has none."""
+    def _message(self, record: Record, prepared: Prepared) -> tuple[Message, bytes]:
         if isinstance(record, bytes):
             message, replaced = parse(record)
             if replaced:
                 self._warn(LONE_SURROGATE, "lone surrogates would be sent as U+FFFD", prepared)
-        elif isinstance(record, Unreadable):
+            return message, record
+        if isinstance(record, Unreadable):
             raise MalformedError(record.reason, record.detail)
-        else:
-            message, record = record, orjson.dumps(record)
-        drafts = self._map(message)
-        if not drafts:
-            prepared.skipped.append(Skipped(ordinal, NOT_SUBSCRIBED))
-            return latest
-        timestamp = message.get("timestamp")
-        if timestamp.__class__ is str and len(timestamp) == _ISO_LENGTH and timestamp[4::19] == "-Z":
-            time = timestamp  # the archives' form, which sorts as text
-        else:
-            time = self._odd_time(timestamp, latest, prepared)
-        if time > now:
-            refuse_future(timestamp)
-        self._request(ordinal, record, drafts, time, timed, prepared)
-        return time
+        return record, to_json(record)
 
     def _odd_time(self, timestamp: object, latest: str, prepared: Prepared) -> str:
         if timestamp is None or timestamp == "":
@@ -103,36 +104,19 @@ class Preparation:
         seconds = instant(timestamp)
         return latest if seconds is None else iso_instant(seconds)
 
-    def _request(
-        self,
-        ordinal: int,
-        record: bytes,
-        drafts: Sequence[Draft],
-        time: str,
-        timed: list[tuple[str, Request]],
-        prepared: Prepared,
-    ) -> None:
-        requests = []
-        for part, (path, body, users) in enumerate(drafts):
-            rule = check_identity(body)
-            if rule is not None:
-                self._warn(rule, f"MoEngage does not take {body.get('user_id')!r} for a user id", prepared)
-            try:
-                wire = orjson.dumps(body)
-            except (TypeError, orjson.JSONEncodeError) as error:
-                raise UnmappableError("unserializable", str(error)) from None
-            check_size(wire)
-            requests.append((time, Request((ordinal,), part, "POST", path, wire, users, (record,))))
-        timed += requests
+    def _serialize(self, body: dict[str, Any], prepared: Prepared) -> bytes:
+        """Serialize a body that MoEngage takes."""
+        if is_reserved(body.get("user_id")):
+            self._warn(RESERVED_ID, f"MoEngage does not take {body['user_id']!r} for a user id", prepared)
+        wire = to_json(body)
+        if len(wire) > MAX_BODY_BYTES:
+            refuse_size(wire)
+        return wire
 
     def _warn(self, rule: str, detail: str, prepared: Prepared) -> None:
         if self._strict:
             raise UnmappableError(rule, detail)
         prepared.warnings[rule] += 1
-
-
-def _time(timed: tuple[str, Request]) -> str:
-    return timed[0]
 
 
 def iso_instant(seconds: float) -> str:
@@ -144,8 +128,8 @@ def iso_instant(seconds: float) -> str:
     return moment.isoformat(timespec="milliseconds")[:-6] + "Z"
 
 
-def text_of(record: bytes | Message | Unreadable) -> bytes:
+def text_of(record: Record) -> bytes:
     """Return a record's text, or its beginning where it was not read whole."""
     if isinstance(record, bytes):
         return record
-    return record.excerpt if isinstance(record, Unreadable) else orjson.dumps(record)
+    return record.excerpt if isinstance(record, Unreadable) else to_json(record)

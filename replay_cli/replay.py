@@ -172,9 +172,7 @@ class Replay:
 
     async def run(self) -> Ending:
         """Go on until everything is settled or something stops the run; then everything known is durable."""
-        senders = [
-            asyncio.create_task(self._send_ready(), name="sender") for _ in range(self._policy.concurrency)
-        ]
+        senders = [asyncio.create_task(self._send_ready(), name="sender") for _ in range(self._policy.concurrency)]
         self._tasks = [asyncio.create_task(self._read(), name="reader"), *senders]
         for task in self._tasks:
             task.add_done_callback(self._notice_crash)

@@ -174,6 +174,4 @@ def _visible(folder: Path, pattern: str) -> Iterable[Path]:
         return []
     names = (entry.name for entry in _entries(folder))
     dotted = pattern.startswith(".")
-    return [
-        folder / name for name in names if fnmatchcase(name, pattern) and (dotted or not name.startswith("."))
-    ]
+    return [folder / name for name in names if fnmatchcase(name, pattern) and (dotted or not name.startswith("."))]

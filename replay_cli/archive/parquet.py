@@ -37,9 +37,7 @@ def row_batches(obj: ArchiveObject, file: BinaryIO, start: int) -> Iterator[Reco
     """
     try:
         # Without pre-buffering and with small buffers, or whole row groups would be read into memory.
-        parquet = pq.ParquetFile(
-            file, pre_buffer=False, buffer_size=_BUFFER_BYTES, page_checksum_verification=True
-        )
+        parquet = pq.ParquetFile(file, pre_buffer=False, buffer_size=_BUFFER_BYTES, page_checksum_verification=True)
         convert = _conversion(obj, parquet.schema_arrow)
         total = max(parquet.metadata.num_rows, 1)
         for first, rows in _slices(parquet, start):

@@ -1,9 +1,9 @@
 """From one object to its batches."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import BinaryIO
 
-from replay_cli.archive.compression import Damage, GzipStream, Stream, ZstdStream, pieces
+from replay_cli.archive.compression import CarefulGzipStream, Damage, GzipStream, Open, ZstdStream, pieces
 from replay_cli.archive.formats import HEAD_BYTES, Format, sniff, unknown_format
 from replay_cli.archive.lines import line_batches
 from replay_cli.archive.source import Source
@@ -12,18 +12,19 @@ from replay_cli.model import ArchiveObject, RecordBatch
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
-_STREAMS: dict[Format, Callable[[BinaryIO], Stream]] = {
-    Format.GZIP: GzipStream,
-    Format.ZSTD: ZstdStream,
-    Format.JSON_LINES: lambda file: file,
+_STREAMS: dict[Format, tuple[Open, Open]] = {
+    Format.GZIP: (GzipStream, CarefulGzipStream),
+    Format.ZSTD: (ZstdStream, ZstdStream),
+    Format.JSON_LINES: (lambda file: file, lambda file: file),
 }
+"""What decompresses, and what does after it found damage."""
 
 
 def read(source: Source, obj: ArchiveObject, start: int = 0) -> Iterator[RecordBatch]:
     """Give the batches of an object from its record `start` on, which must be the edge of a batch or the end.
 
-    What comes before is passed over without being parsed; the batches that follow are those of a full read. An
-    empty object has none. Memory is bounded by a batch, whatever the object holds.
+    What comes before is passed over without being parsed; the batches that follow are those of a full read.
+    An empty object has none. Memory is bounded by a batch, whatever the object holds.
 
     Raises:
         DamagedObjectError: it cannot be read, or not beyond a point: then after all batches before it.
@@ -38,7 +39,7 @@ def read(source: Source, obj: ArchiveObject, start: int = 0) -> Iterator[RecordB
         elif stored is Format.UNKNOWN:
             raise DamagedObjectError(obj.uri, unknown_format(_head(file)))
         else:
-            text = _text(obj, stored, pieces(file, _STREAMS[stored]))
+            text = _text(obj, stored, pieces(file, *_STREAMS[stored]))
             yield from line_batches(obj, text, start, file.tell)
 
 
@@ -66,8 +67,6 @@ def _text(obj: ArchiveObject, stored: Format, cut: Iterable[bytes]) -> Iterator[
 def _beginning(obj: ArchiveObject, stored: Format, head: bytes) -> bytes:
     inside = sniff(head[:HEAD_BYTES])
     if inside is not Format.JSON_LINES:
-        cause = (
-            unknown_format(head) if inside is Format.UNKNOWN else f"{inside.value} inside of {stored.value}"
-        )
+        cause = unknown_format(head) if inside is Format.UNKNOWN else f"{inside.value} inside of {stored.value}"
         raise DamagedObjectError(obj.uri, cause)
     return head.removeprefix(_BYTE_ORDER_MARK)

@@ -37,9 +37,7 @@ class Destination(NamedTuple):
             UsageError: it is higher.
         """
         if rps > MAX_RPS and not self.is_local:
-            raise UsageError(
-                f"--rps {rps:g}: MoEngage takes at most {MAX_RPS} requests a second of a workspace"
-            )
+            raise UsageError(f"--rps {rps:g}: MoEngage takes at most {MAX_RPS} requests a second of a workspace")
 
 
 def choose(region: str | None, endpoint: str | None, sandbox: bool, workspace_id: str | None) -> Destination:
@@ -49,9 +47,7 @@ def choose(region: str | None, endpoint: str | None, sandbox: bool, workspace_id
         UsageError: not exactly one of the three, a URL that cannot be used, or no workspace.
     """
     given = [
-        name
-        for name, value in (("--region", region), ("--endpoint", endpoint), ("--sandbox", sandbox))
-        if value
+        name for name, value in (("--region", region), ("--endpoint", endpoint), ("--sandbox", sandbox)) if value
     ]
     if len(given) != 1:
         found = " and ".join(given) if given else "none"
@@ -73,9 +69,7 @@ def _checked(endpoint: str) -> str:
     if url.user or url.password:
         raise UsageError("--endpoint must not hold credentials: use MOENGAGE_API_KEY or --api-key-file")
     if url.scheme == "http" and not is_loopback(url):
-        raise UsageError(
-            f"--endpoint {endpoint}: plain HTTP would show the API key to the network; use https"
-        )
+        raise UsageError(f"--endpoint {endpoint}: plain HTTP would show the API key to the network; use https")
     if url.path not in ("", "/") or url.query_string or url.fragment:
         raise UsageError(f"--endpoint {endpoint}: give the base URL only, without a path")
     return str(url.origin())

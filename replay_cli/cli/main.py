@@ -59,9 +59,8 @@ def group() -> None:
 def main() -> None:
     """Run the command line; the process ends with its exit code."""
     try:
-        group.main(prog_name="replay", standalone_mode=False)
-    except click.exceptions.Exit as done:
-        sys.exit(done.exit_code)
+        code = group.main(prog_name="replay", standalone_mode=False)
+        sys.exit(code if isinstance(code, int) else 0)
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)

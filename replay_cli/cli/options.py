@@ -29,9 +29,9 @@ class GroupedCommand(click.Command):
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         groups: dict[str, list[tuple[str, str]]] = {}
         for parameter in self.get_params(ctx):
-            row = parameter.get_help_record(ctx)
+            row = parameter.get_help_record(ctx) if isinstance(parameter, click.Option) else None
             if row is not None:
-                groups.setdefault(getattr(parameter, "group", "Options"), []).append(row)
+                groups.setdefault(getattr(parameter, "group", "Other"), []).append(row)
         for name, rows in groups.items():
             with formatter.section(name):
                 formatter.write_dl(rows)
@@ -88,13 +88,9 @@ CREDENTIALS = "Credentials"
 
 destination_options = _all(
     [
-        option(
-            WHERE, "--region", type=click.Choice(REGIONS), help="MoEngage's data centre of your workspace."
-        ),
+        option(WHERE, "--region", type=click.Choice(REGIONS), help="MoEngage's data centre of your workspace."),
         option(WHERE, "--endpoint", metavar="URL", help="Another base URL; plain HTTP only on this machine."),
-        option(
-            WHERE, "--sandbox", is_flag=True, help="A local MoEngage inside this process: nothing leaves."
-        ),
+        option(WHERE, "--sandbox", is_flag=True, help="A local MoEngage inside this process: nothing leaves."),
         *(
             credentials := [
                 option(
@@ -133,9 +129,7 @@ mapping_options = _all(
             show_default=True,
             help="What Segment's MoEngage (Actions) destination sends.",
         ),
-        option(
-            AS_WHAT, "--project-name", default="", help="MoEngage project: moe_project_name of every track."
-        ),
+        option(AS_WHAT, "--project-name", default="", help="MoEngage project: moe_project_name of every track."),
         option(AS_WHAT, "--update-existing-only", is_flag=True, help="Create no new users."),
         option(AS_WHAT, "--strict", is_flag=True, help="Reject what would only be warned about."),
     ]
@@ -148,7 +142,7 @@ delivery_options = _all(
             "--rps",
             type=click.FloatRange(min=0, min_open=True),
             default=250.0,
-            show_default=True,
+            show_default="250",
             help="Attempts a second at most; the workspace's 500 are shared with live traffic.",
         ),
         option(

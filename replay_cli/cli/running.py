@@ -52,9 +52,7 @@ def dry_run(values: dict[str, Any]) -> NoReturn:
     )
     job = Job(_sources(values), destination.endpoint, destination.workspace_id, _settings(values))
     console = error_console()
-    run = DryRun(
-        open_source(job.sources), preparation(job), "" if destination.is_sandbox else destination.endpoint
-    )
+    run = DryRun(open_source(job.sources), preparation(job), "" if destination.is_sandbox else destination.endpoint)
     _finish(run.go(values["output"], console), values["as_json"])
 
 

@@ -80,7 +80,7 @@ def execute(job: Job, path: Path, session: Session, console: Console) -> Summary
     """Run a job from where it stands, and return its summary.
 
     Raises:
-        UsageError: the checkpoint belongs to another job, was made with other settings, or must exist and does not.
+        UsageError: the checkpoint is another job's or has other settings, or must exist and does not.
         FatalError: another run uses the checkpoint or the workspace, or something outside must be fixed.
     """
     source = open_source(job.sources)
@@ -137,9 +137,7 @@ def _find_work(store: Store, listing: Listing) -> tuple[list[Work], list[str]]:
     states, changed = store.register(listing.objects)
     store.settle_intents()
     by_uri = {obj.uri: obj for obj in listing.objects}
-    return [
-        _work(store, state, by_uri[state.uri]) for state in states if state.state not in FINISHED
-    ], changed
+    return [_work(store, state, by_uri[state.uri]) for state in states if state.state not in FINISHED], changed
 
 
 def _work(store: Store, state: ObjectState, obj: ArchiveObject) -> Work:
@@ -195,9 +193,7 @@ async def _conduct(
         if endpoint == SANDBOX:
             from replay_cli.sandbox import Sandbox
 
-            sandbox = await stack.enter_async_context(
-                Sandbox(workspace_id=plan.job.workspace_id, api_key=key)
-            )
+            sandbox = await stack.enter_async_context(Sandbox(workspace_id=plan.job.workspace_id, api_key=key))
             endpoint = sandbox.url
         transport = await stack.enter_async_context(
             Transport(
@@ -245,9 +241,7 @@ async def _signals(replay: Replay) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
-async def _progress(
-    replay: Replay, ledger: Ledger, cap: Cap, plan: Plan, console: Console
-) -> AsyncIterator[None]:
+async def _progress(replay: Replay, ledger: Ledger, cap: Cap, plan: Plan, console: Console) -> AsyncIterator[None]:
     total = sum(work.object.size for work in plan.work)
 
     def state() -> State:
@@ -282,9 +276,7 @@ async def _progress(
 def _repeat(store: Store, path: Path) -> Summary:
     """Return the summary of a job that has nothing left to do."""
     run = run_numbers(0, Counter(), {}, 0, 0, 0.0)
-    return summarize(
-        store, path, "complete", "already complete: nothing new under the sources, nothing sent", run
-    )
+    return summarize(store, path, "complete", "already complete: nothing new under the sources, nothing sent", run)
 
 
 def summarize(store: Store, path: Path, state: str, reason: str, run: dict[str, object]) -> Summary:

@@ -7,6 +7,6 @@ LONGEST = 60.0
 
 
 def backoff(failures: int, generator: random.Random) -> float:
-    """Return seconds to wait after so many failures (1 or more): anywhere between 0 and 0.5 s × 2^(failures-1), ≤ 60 s."""
+    """Return seconds to wait after so many failures: from 0 to 0.5 s * 2^(failures - 1), at most 60."""
     ceiling = min(LONGEST, FIRST * 2 ** min(failures - 1, 20))
     return generator.uniform(0.0, ceiling)

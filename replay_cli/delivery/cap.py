@@ -7,7 +7,7 @@ from collections.abc import Callable
 from aiolimiter import AsyncLimiter
 
 HEADROOM = 0.99
-"""The share of `rps` that bucket and refill may add up to: the rest is for timers, and for the network's jitter."""
+"""The share of `rps` that bucket and refill may add up to: the rest is for the jitter of timers and network."""
 SPACED_BELOW = 10.0
 """Slower than this, attempts are spaced evenly: one percent of a small number is no bucket."""
 _BUCKET_SHARE = 0.01
@@ -17,7 +17,7 @@ def bucket_and_refill(rps: float) -> tuple[float, float]:
     """Size the leaky bucket so that no rolling second lets more than `rps` through.
 
     A bucket of `b` refilled at `r` a second passes at most `b + r` in a second (a full bucket, and what is
-    refilled meanwhile), so `b + r = 0.99 × rps`. Below 10 a second: a bucket of one, refilled every 1.01/rps s.
+    refilled meanwhile), so `b + r = 0.99 * rps`. Below 10 a second: a bucket of one, refilled every 1.01/rps.
 
     Returns:
         (bucket in attempts, refill in attempts a second).

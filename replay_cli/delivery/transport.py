@@ -43,7 +43,10 @@ class _GatedConnector(aiohttp.TCPConnector):
     """Holds every request at the gate once it has its connection, new or kept alive."""
 
     async def connect(
-        self, req: ClientRequest, traces: list[Trace], timeout: aiohttp.ClientTimeout
+        self,
+        req: ClientRequest,
+        traces: list[Trace],
+        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 # aiohttp's signature
     ) -> Connection:
         connection = await super().connect(req, traces, timeout)
         try:

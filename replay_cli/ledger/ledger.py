@@ -44,9 +44,7 @@ class Ledger:
         on_failure: called once, on the event loop, when the checkpoint cannot be written.
     """
 
-    def __init__(
-        self, store: Store, letters: DeadLetterFile, on_failure: Callable[[FatalError], None]
-    ) -> None:
+    def __init__(self, store: Store, letters: DeadLetterFile, on_failure: Callable[[FatalError], None]) -> None:
         self.book = Book()
         self.failure: FatalError | None = None
         self._store = store
@@ -246,9 +244,7 @@ class Ledger:
         Raises:
             FatalError: it cannot be made so.
         """
-        while self.failure is None and (
-            self._commit is not None or self._group or self._moved or self._changed
-        ):
+        while self.failure is None and (self._commit is not None or self._group or self._moved or self._changed):
             if self._commit is None and self._timer is not None:
                 self._timer.cancel()
                 self._begin_commit()

@@ -139,9 +139,7 @@ class Store:
         except sqlite3.DatabaseError as error:
             raise UsageError(f"{path} is not a replay checkpoint ({error})") from None
         if application == 0 and version == 0 and not store._value("SELECT count(*) FROM sqlite_master"):
-            raise UsageError(
-                f"{path} is an empty checkpoint (a run died creating it): remove it and run again"
-            )
+            raise UsageError(f"{path} is an empty checkpoint (a run died creating it): remove it and run again")
         if application != APPLICATION_ID:
             raise UsageError(f"{path} is not a replay checkpoint")
         if version != SCHEMA_VERSION:
@@ -185,9 +183,7 @@ class Store:
 
     def set_meta(self, **values: Any) -> None:
         with self._transaction() as db:
-            db.executemany(
-                "INSERT OR REPLACE INTO meta VALUES (?, ?)", [(k, str(v)) for k, v in values.items()]
-            )
+            db.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", [(k, str(v)) for k, v in values.items()])
 
     def stored_job(self) -> dict[str, Any]:
         """Return the job as `create` was given it."""
@@ -274,9 +270,7 @@ class Store:
 
     def delivered_parts(self, object_id: int) -> set[tuple[int, int]]:
         """Return the (ordinal, part) pairs delivered of records that are not settled."""
-        return set(
-            self._db.execute("SELECT ordinal, part FROM delivered_part WHERE object = ?", (object_id,))
-        )
+        return set(self._db.execute("SELECT ordinal, part FROM delivered_part WHERE object = ?", (object_id,)))
 
     def doubts(self, object_id: int, watermark: int) -> dict[tuple[int, int], int]:
         """Return how many attempts at an (ordinal, part) at or above the watermark ended in doubt."""
@@ -367,8 +361,7 @@ class Store:
         return {
             "read": read,
             "pending": self._value("SELECT coalesce(sum(unsettled), 0) FROM batch"),
-            "in_doubt": self._value("SELECT count(*) FROM in_doubt")
-            + self._value("SELECT count(*) FROM intent"),
+            "in_doubt": self._value("SELECT count(*) FROM in_doubt") + self._value("SELECT count(*) FROM intent"),
             "objects": total,
             "complete": complete,
             "peak": int(self.meta("peak") or 0),
@@ -382,10 +375,7 @@ class Store:
     def changed(self) -> list[str]:
         """Return the objects that changed after they were finished."""
         return [
-            uri
-            for (uri,) in self._db.execute(
-                "SELECT uri FROM object WHERE changed_etag IS NOT NULL ORDER BY id"
-            )
+            uri for (uri,) in self._db.execute("SELECT uri FROM object WHERE changed_etag IS NOT NULL ORDER BY id")
         ]
 
     def replies(self) -> dict[str, int]:

@@ -18,12 +18,9 @@ _KINDS = {list: "an array", dict: "an object", str: "a string", bool: "a boolean
 _REASONS = {"userId": "user_id", "anonymousId": "anonymous_id"} | {
     f"context.{field}": field.replace(".", "_") for field in ("app.version", "os.name", "library.version")
 }
-_NO_DRAFT: tuple[Draft, ...] = ()
 
 
-def actions_mapping(
-    workspace_id: str, project_name: str = "", *, update_existing_only: bool = False
-) -> Mapping:
+def actions_mapping(workspace_id: str, project_name: str = "", *, update_existing_only: bool = False) -> Mapping:
     """Make the mapping for one workspace.
 
     Args:
@@ -40,8 +37,8 @@ def actions_mapping(
         elif kind == "identify":
             body = _identify(message, update_existing_only)
         else:
-            return _NO_DRAFT
-        return (Draft(path, body, _users(body)),)
+            return ()
+        return ((path, body, _users(body)),)
 
     return map_message
 
@@ -120,6 +117,13 @@ def _users(body: dict[str, Any]) -> tuple[str, ...]:
 def _context(context: Any, problems: list[str]) -> dict[str, Any]:
     if context.__class__ is not dict:
         return {"app": {}, "os": {}, "library": {}}
+    try:
+        # Nearly every context: three texts. A comparison of classes is the cheapest test there is.
+        app, os, library = context["app"]["version"], context["os"]["name"], context["library"]["version"]
+        if app.__class__ is os.__class__ is library.__class__ is str and app and os and library:
+            return {"app": {"version": app}, "os": {"name": os}, "library": {"version": library}}
+    except (KeyError, TypeError):
+        pass
     return {
         "app": _section(context.get("app"), "version", "app.version", problems),
         "os": _section(context.get("os"), "name", "os.name", problems),

@@ -1,17 +1,12 @@
 """What every API's mapping gives: drafts of requests, or the reason why there can be none."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from replay_cli.model import Message
 
-
-class Draft(NamedTuple):
-    """One request before it is serialized. `users` are the lanes: a key for each id that the body names."""
-
-    path: str
-    body: dict[str, Any]
-    users: tuple[str, ...]
+Draft = tuple[str, dict[str, Any], tuple[str, ...]]
+"""One request before it is serialized: (path, body, lanes). The lanes are a key for each id that the body names."""
 
 
 class UnmappableError(ValueError):

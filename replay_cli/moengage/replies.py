@@ -95,9 +95,7 @@ def classify(reply: Reply, now: float) -> Outcome:
 
 def _classify_success(reply: Reply) -> Outcome:
     if reply.content_type == "text/html" or reply.body.lstrip()[:1] == b"<":
-        return Outcome(
-            Verdict.STOP, "html_reply", "a 2xx with an HTML body: a proxy or a login page, not MoEngage"
-        )
+        return Outcome(Verdict.STOP, "html_reply", "a 2xx with an HTML body: a proxy or a login page, not MoEngage")
     if b'"fail"' in reply.body:
         error = _document(reply.body)
         if error.get("status") == "fail":

@@ -1,7 +1,7 @@
 """The summary of a job: the numbers of its closed book, its JSON form, and the exit code that follows."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -89,9 +89,7 @@ def run_numbers(
 
 
 def _records(book: Mapping[str, Mapping[str, int]], read: int, pending: int) -> dict[str, int]:
-    return (
-        {"read": read} | {name: sum(book.get(name, {}).values()) for name in OUTCOMES} | {"pending": pending}
-    )
+    return {"read": read} | {name: sum(book.get(name, {}).values()) for name in OUTCOMES} | {"pending": pending}
 
 
 def _requests(replies: Mapping[str, int], peak: int) -> dict[str, Any]:
@@ -114,3 +112,20 @@ def exit_code(summary: Summary) -> int:
     records = summary["records"]
     undelivered = records["rejected"] or records["dead_lettered"] or summary["objects"]["damaged"]
     return EXIT_INCOMPLETE if undelivered else EXIT_OK
+
+
+def run_state(runs: Sequence[Mapping[str, Any]], *, running: bool) -> tuple[str, str]:
+    """Return a job's state and its reason, as of its last run.
+
+    Args:
+        runs: the job's runs, oldest first.
+        running: whether a process holds the checkpoint now.
+    """
+    if running:
+        return "running", ""
+    if not runs:
+        return "paused", "nothing was sent yet"
+    last = runs[-1]
+    if last["state"] == "running":
+        return "interrupted", f"the last run (pid {last['pid']} on {last['host']}) died"
+    return str(last["state"]), str(last["reason"])

@@ -38,9 +38,7 @@ def _book(summary: Summary) -> Table:
     for outcome in ("delivered", "skipped", "rejected", "dead_lettered", "pending"):
         style = "red" if outcome in ("rejected", "dead_lettered") and records[outcome] else ""
         reasons = summary[_REASON_KEYS[outcome]] if outcome in _REASON_KEYS else {}
-        table.add_row(
-            f"  {outcome.replace('_', ' ')}", f"{records[outcome]:,}", _by_reason(reasons), style=style
-        )
+        table.add_row(f"  {outcome.replace('_', ' ')}", f"{records[outcome]:,}", _by_reason(reasons), style=style)
     if summary["warnings"]:
         table.add_row("warnings", f"{sum(summary['warnings'].values()):,}", _by_reason(summary["warnings"]))
     requests = summary["requests"]
@@ -88,13 +86,18 @@ def duration(seconds: float) -> str:
     return f"{hours // 24} d {hours % 24} h"
 
 
-def size(count: float) -> str:
+def count(number: int, thing: str) -> str:
+    """Return `1 object`, `2 objects`."""
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"
+
+
+def size(bytes_: float) -> str:
     """Return bytes as people say them, in powers of 1,000."""
     for unit in ("B", "kB", "MB", "GB"):
-        if count < 1000:
-            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
-        count /= 1000
-    return f"{count:.1f} TB"
+        if bytes_ < 1000:
+            return f"{bytes_:.0f} {unit}" if unit == "B" else f"{bytes_:.1f} {unit}"
+        bytes_ /= 1000
+    return f"{bytes_:.1f} TB"
 
 
 def error_console() -> Console:

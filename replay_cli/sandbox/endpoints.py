@@ -88,9 +88,7 @@ def judge(attempt: Attempt, account: Account, now: float) -> Verdict:
     return _judge_credentials(attempt, account) or endpoint(attempt, now)
 
 
-def failure(
-    status: int, message: str, error_type: str | None = None, attribute: str | None = None
-) -> Verdict:
+def failure(status: int, message: str, error_type: str | None = None, attribute: str | None = None) -> Verdict:
     """Build a failure in the documented shape; the type is the status's own unless given."""
     error = {"type": error_type or _ERROR_TYPES.get(status, "Error"), "message": message}
     if attribute is not None:

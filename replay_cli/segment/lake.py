@@ -119,10 +119,10 @@ def messages(
     """Put rows together again.
 
     Args:
-        where: the path of each column. columns: the values of each column, all of one length; `None` is
-        absent, and stays out of the message. Of
-            two columns with one path (`userId` and `user_id`), the last that has a value counts.
-        count: how many rows there are.
+        where: the path of each column.
+        columns: the values of each column; `None` is absent, and stays out of the message. Of two columns with
+            one path (`userId` and `user_id`), the last that has a value counts.
+        count: how many values each column has.
         segment_type: the partition that the rows are from, for those that have no `type` themselves.
     """
     read = [(path, _objects(path, values)) for path, values in zip(where, columns, strict=True)]
@@ -134,7 +134,7 @@ def messages(
 
 
 def combine(names: Sequence[str], columns: Sequence[Sequence[Any]], count: int) -> list[dict[str, Any]]:
-    """Make `count` rows of columns; what is `None` stays out of its row, and the last of equal names counts."""
+    """Make `count` rows of columns; `None` stays out of its row, and of equal names the last counts."""
     if not columns:
         return [{} for _ in range(count)]
     return [

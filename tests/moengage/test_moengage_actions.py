@@ -23,13 +23,9 @@ def outcome(message: dict[str, Any]) -> dict[str, Any]:
         return {"outcome": "rejected", "reason": error.reason}
     if not drafts:
         return {"outcome": "not_subscribed"}
-    (draft,) = drafts
-    assert draft.path == "/v1/integrations/segment?appId=APP"
-    return {"outcome": "sent", "body": draft.body}
-
-
-def ordered(body: dict[str, Any]) -> str:
-    return json.dumps(body)
+    ((path, body, _),) = drafts
+    assert path == "/v1/integrations/segment?appId=APP"
+    return {"outcome": "sent", "body": body}
 
 
 def test_there_are_395_cases() -> None:
@@ -38,14 +34,20 @@ def test_there_are_395_cases() -> None:
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case["event"]["messageId"])
 def test_a_message_becomes_what_segments_runtime_makes_of_it(case: dict[str, Any]) -> None:
-    """Same outcome, same body, same order of keys; only a body without any id is rejected instead."""
+    """Same outcome, same body, its own keys in the same order; only a body without any id is rejected.
+
+    Inside `traits` and `properties` JavaScript moves keys that look like integers to the front, which means
+    nothing in JSON and is not imitated.
+    """
     result = outcome(case["event"])
     if case["outcome"] == "sent" and not (case["body"].get("user_id") or case["body"].get("anonymous_id")):
         assert result == {"outcome": "rejected", "reason": "no_identity"}
         return
     assert result["outcome"] == case["outcome"]
     if case["outcome"] == "sent":
-        assert ordered(result["body"]) == ordered(case["body"])
+        assert result["body"] == case["body"]
+        assert list(result["body"]) == list(case["body"])
+        assert list(result["body"]["context"]) == list(case["body"]["context"])
 
 
 def test_the_exception_no_identity_is_exercised() -> None:
@@ -71,7 +73,10 @@ def test_the_exception_no_identity_is_exercised() -> None:
         ({"timestamp": 1e300}, {"timestamp": 1e300}),
         ({"properties": False}, "invalid_properties"),
         ({"context": {"app": [{"version": "1"}]}}, {"context": {"app": {}, "os": {}, "library": {}}}),
-        ({"context": {"app": {"version": [None]}}}, {"context": {"app": {"version": ""}, "os": {}, "library": {}}}),
+        (
+            {"context": {"app": {"version": [None]}}},
+            {"context": {"app": {"version": ""}, "os": {}, "library": {}}},
+        ),
         ({"context": {"app": {"version": {}}}}, "invalid_app_version"),
         ({"type": "identify", "userId": ["a"]}, "invalid_user_id"),
         ({"type": "identify", "userId": [""], "anonymousId": "a"}, {"user_id": None}),
@@ -91,24 +96,24 @@ def test_coercions_of_the_runtime_beyond_the_cases(changes: dict[str, Any], expe
 
 def test_a_project_name_is_added_to_every_track_and_to_no_identify() -> None:
     mapping = actions_mapping("APP", "Shop")
-    (track,) = mapping({**MESSAGE, "properties": {"a": 1}})
-    (bare,) = mapping(MESSAGE)
-    (identify,) = mapping({**MESSAGE, "type": "identify"})
-    assert track.body["properties"] == {"a": 1, "moe_project_name": "Shop"}
-    assert bare.body["properties"] == {"moe_project_name": "Shop"}
-    assert "properties" not in identify.body
+    ((_, track, _),) = mapping({**MESSAGE, "properties": {"a": 1}})
+    ((_, bare, _),) = mapping(MESSAGE)
+    ((_, identify, _),) = mapping({**MESSAGE, "type": "identify"})
+    assert track["properties"] == {"a": 1, "moe_project_name": "Shop"}
+    assert bare["properties"] == {"moe_project_name": "Shop"}
+    assert "properties" not in identify
 
 
 def test_update_existing_only_goes_out_as_given() -> None:
-    (draft,) = actions_mapping("APP", update_existing_only=True)(MESSAGE)
-    assert draft.body["update_existing_only"] is True
+    ((_, body, _),) = actions_mapping("APP", update_existing_only=True)(MESSAGE)
+    assert body["update_existing_only"] is True
 
 
 def test_a_workspace_id_is_quoted_in_the_path() -> None:
-    (draft,) = actions_mapping("A&B/C")(MESSAGE)
-    assert draft.path == "/v1/integrations/segment?appId=A%26B%2FC"
+    ((path, _, _),) = actions_mapping("A&B/C")(MESSAGE)
+    assert path == "/v1/integrations/segment?appId=A%26B%2FC"
 
 
 def test_the_lanes_are_the_ids_of_the_body() -> None:
-    (draft,) = actions_mapping("APP")({**MESSAGE, "userId": 7, "anonymousId": "x"})
-    assert draft.users == ("u7", "ax")
+    ((_, _, users),) = actions_mapping("APP")({**MESSAGE, "userId": 7, "anonymousId": "x"})
+    assert users == ("u7", "ax")

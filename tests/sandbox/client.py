@@ -28,9 +28,7 @@ class Answer(NamedTuple):
         return self.document["error"]
 
 
-def write_request(
-    method: str, target: str, body: bytes = b"", headers: dict[str, str] | None = None
-) -> bytes:
+def write_request(method: str, target: str, body: bytes = b"", headers: dict[str, str] | None = None) -> bytes:
     """A request as bytes, with the sandbox's credentials unless `headers` say otherwise ("" is none)."""
     fields = {
         "Host": "sandbox",

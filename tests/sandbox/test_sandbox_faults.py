@@ -78,9 +78,7 @@ def test_counts_are_of_the_attempts_that_meet_the_other_conditions() -> None:
     assert strikes(rule, [good, good, poison, poison]) == [False, False, True, False]
 
 
-@pytest.mark.parametrize(
-    ("on", "struck"), [(None, [True, False]), ("auth", [False, True]), ("all", [True, True])]
-)
+@pytest.mark.parametrize(("on", "struck"), [(None, [True, False]), ("auth", [False, True]), ("all", [True, True])])
 def test_auth_checks_are_struck_only_when_asked_for(on: str | None, struck: list[bool]) -> None:
     assert strikes({} if on is None else {"on": on}, [event(), AUTH_CHECK]) == struck
 

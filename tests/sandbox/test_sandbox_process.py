@@ -41,8 +41,8 @@ def test_its_spool_outlives_it(tmp_path: Path) -> None:
 def test_a_fault_file_that_cannot_be_meant_ends_it_with_one_sentence(tmp_path: Path) -> None:
     faults = tmp_path / "faults.json"
     faults.write_text(json.dumps([{"stauts": 500}]))
-    command = [sys.executable, "-m", "replay_cli.sandbox", "--faults", str(faults)]
+    command = [sys.executable, "-m", "replay_cli", "sandbox", "--faults", str(faults)]
     ended = subprocess.run(command, capture_output=True, text=True, check=False)
     assert ended.returncode == 2
-    assert ended.stderr.startswith("fault rule 1: unknown key 'stauts'; valid are ")
+    assert ended.stderr.startswith("Error: fault rule 1: unknown key 'stauts'; valid are ")
     assert ended.stderr.count("\n") == 1

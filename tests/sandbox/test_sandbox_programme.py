@@ -56,9 +56,7 @@ def test_a_programme_reads_the_same_as_text_and_as_a_list() -> None:
         {"rate": 0.1, "hang": True},
     ]
     assert (
-        parse_programme(rules)
-        == parse_programme(json.dumps(rules))
-        == parse_programme(json.dumps(rules).encode())
+        parse_programme(rules) == parse_programme(json.dumps(rules)) == parse_programme(json.dumps(rules).encode())
     )
 
 

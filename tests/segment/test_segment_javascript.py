@@ -100,12 +100,7 @@ def test_every_way_to_write_an_instant_gives_its_seconds(value: object) -> None:
 
 
 def test_a_day_begins_at_midnight_utc() -> None:
-    assert (
-        instant("2025-03-01")
-        == instant("2025-03")
-        == instant("2025-02-28T24:00:00Z")
-        == TEN_O_CLOCK - 10 * 3600
-    )
+    assert instant("2025-03-01") == instant("2025-03") == instant("2025-02-28T24:00:00Z") == TEN_O_CLOCK - 10 * 3600
 
 
 def test_milliseconds_are_kept() -> None:

@@ -39,7 +39,7 @@ class SandboxProcess(AbstractContextManager["SandboxProcess"]):
         latency: float = 0.0,
         spool: Path | None = None,
     ) -> None:
-        command = [sys.executable, "-m", "replay_cli.sandbox"]
+        command = [sys.executable, "-m", "replay_cli", "sandbox"]
         command += ["--port", str(port), "--workspace-id", workspace_id]
         command += ["--rps", str(rps), "--latency", str(latency)]
         command += [] if spool is None else ["--spool", str(spool)]

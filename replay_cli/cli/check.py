@@ -1,0 +1,23 @@
+"""`replay check`: try the credentials and the sources, and send nothing."""
+
+from typing import Any
+
+import click
+
+from replay_cli.cli.options import GroupedCommand, destination_options
+
+EXAMPLES = ("replay check segment-logs/ --region DC_01 --workspace-id APP --api-key-file key",)
+
+
+@click.command("check", cls=GroupedCommand, examples=EXAMPLES)
+@click.argument("sources", nargs=-1, metavar="[SOURCE...]")
+@destination_options
+def command(sources: tuple[str, ...], **values: Any) -> None:
+    """Try the credentials and the sources without sending anything.
+
+    Asks MoEngage's credentials check, lists every SOURCE and reads the first records of its
+    first object. Exit code 0 when all of it works, 1 when not.
+    """
+    from replay_cli.cli.checking import check
+
+    check(sources, values)

@@ -1,0 +1,78 @@
+"""What `replay check` tries, and how it tells."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+import click
+
+from replay_cli.archive import open_source, read
+from replay_cli.cli.destination import Destination, api_key, choose
+from replay_cli.delivery.transport import Transport
+from replay_cli.errors import ReplayError
+from replay_cli.model import Request
+from replay_cli.moengage.actions import segment_path
+from replay_cli.moengage.replies import Reply
+from replay_cli.report.terminal import count, size
+
+_MEANINGS = {
+    401: "the workspace id or the API key is wrong",
+    403: "the workspace is suspended or blocked, or this address is not allowed",
+    409: "the workspace id and the API key do not belong together",
+    429: "the workspace is over its rate just now; try again",
+}
+
+
+def check(sources: Sequence[str], values: dict[str, Any]) -> NoReturn:
+    """Try everything, say how each went, and exit 0 if all of it works, else 1."""
+    destination = choose(values["region"], values["endpoint"], values["sandbox"], values["workspace_id"])
+    works = [_check_source(source) for source in sources]
+    key = api_key(destination, values["api_key_file"])
+    works.append(asyncio.run(_check_credentials(destination, key, values["ca_file"])))
+    raise click.exceptions.Exit(0 if all(works) else 1)
+
+
+def _check_source(location: str) -> bool:
+    try:
+        source = open_source([location])
+        listing = source.listing()
+        total = sum(obj.size for obj in listing.objects)
+        batch = next(read(source, listing.objects[0]), None) if listing.objects else None
+    except ReplayError as error:
+        return _tell(location, False, str(error))
+    found = f"{count(len(listing.objects), 'object')}, {size(total)}, {count(listing.ignored, 'name')} ignored"
+    first = f"; the first holds {batch.unit}s" if batch is not None else "; the first is empty"
+    return _tell(location, True, found + first)
+
+
+async def _check_credentials(destination: Destination, key: str, ca_file: Any) -> bool:
+    if destination.is_sandbox:
+        from replay_cli.sandbox import Sandbox
+
+        async with Sandbox(workspace_id=destination.workspace_id, api_key=key) as sandbox:
+            reply = await _ask(sandbox.url, destination.workspace_id, key, ca_file)
+    else:
+        reply = await _ask(destination.endpoint, destination.workspace_id, key, ca_file)
+    name = f"workspace {destination.workspace_id} at {destination.endpoint}"
+    if reply.failure is not None:
+        return _tell(name, False, reply.cause)
+    if 200 <= reply.status < 300:
+        return _tell(name, True, "the credentials are good")
+    return _tell(
+        name, False, f"HTTP {reply.status}: {_MEANINGS.get(reply.status, 'not what the check should answer')}"
+    )
+
+
+async def _ask(endpoint: str, workspace_id: str, key: str, ca_file: Any) -> Reply:
+    request = Request((), 0, "GET", segment_path(workspace_id, "/auth"), b"", (), ())
+    async with Transport(endpoint, workspace_id, key, concurrency=1, ca_file=ca_file) as transport:
+        return await transport.attempt(request, _at_once)
+
+
+async def _at_once() -> None:
+    """Let the attempt leave: the check is one request."""
+
+
+def _tell(what: str, works: bool, how: str) -> bool:
+    click.echo(f"{click.style('ok', fg='green') if works else click.style('FAILED', fg='red')}  {what}: {how}")
+    return works

@@ -1,0 +1,88 @@
+"""Kill at any instant: nothing is lost, and nothing arrives twice that was not in doubt (DESIGN rules 1 to 3, 5)."""
+
+import json
+import random
+import signal
+import threading
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from tests.support.archives import history, write_lines
+from tests.support.processes import Finished, replay, start
+from tests.support.sandbox_process import SandboxProcess
+
+KILLS = 20
+MESSAGES = 20_000
+
+
+def kill_at_random(process_seconds: float, cwd: Path, arguments: list[str]) -> Finished:
+    """Start a run and kill it after so many seconds, unless it ends first."""
+    process = start(cwd, *arguments)
+    killer = threading.Timer(process_seconds, process.send_signal, [signal.SIGKILL])
+    killer.start()
+    try:
+        return Finished(process)
+    finally:
+        killer.cancel()
+
+
+@pytest.mark.parametrize("in_doubt", ["resend", "dead-letter"])
+def test_twenty_kills_lose_nothing_and_double_only_what_was_in_doubt(tmp_path: Path, in_doubt: str) -> None:
+    messages = history(MESSAGES, users=3000)
+    half = MESSAGES // 2
+    write_lines(tmp_path / "logs" / "a.jsonl.gz", messages[:half])
+    write_lines(tmp_path / "logs" / "b.jsonl.gz", messages[half:])
+    sendable = {made["properties"]["n"]: made for made in messages if made["type"] == "track"}
+    moments = random.Random(7)
+    with SandboxProcess(rps=1_000_000, latency=0.02) as sandbox:
+        command = ["run", "logs", "--endpoint", sandbox.url, "--rps", "1500", "--in-doubt", in_doubt, "--json"]
+        command += ["--checkpoint", "job.ckpt"]
+        kills = 0
+        for _ in range(KILLS):
+            kills += kill_at_random(moments.uniform(0.4, 1.3), tmp_path, command).code == -signal.SIGKILL
+        end = replay(tmp_path, *command)
+        arrivals = [line["body"] for line in sandbox.received(recorded=True)]
+    summary = end.require_closed_book()
+    assert kills == KILLS, "the archive was too small to be killed so often"
+    doubted = doubted_messages(tmp_path, half)
+    times = Counter(body["properties"]["n"] for body in arrivals)
+
+    assert summary["state"] == "complete"
+    assert summary["records"]["read"] == MESSAGES
+    assert summary["in_doubt"] == sum(doubted.values()) > 0
+    assert {n for n, count in times.items() if count > 1} <= set(doubted)
+    assert all(times[n] <= 1 + doubted[n] for n in times)
+    lanes_in_order(arrivals)
+    if in_doubt == "resend":
+        assert end.code == 0
+        assert set(times) == set(sendable)
+        assert summary["records"]["delivered"] == len(sendable)
+    else:
+        assert end.code == 3
+        assert max(times.values()) == 1
+        assert summary["dead_lettered"] == {"in_doubt": summary["records"]["dead_lettered"]}
+        assert set(sendable) - set(times) <= set(doubted)
+        letters = [json.loads(line) for line in (tmp_path / "job.dead-letters.jsonl").read_text().splitlines()]
+        assert sorted(letter["record"]["properties"]["n"] for letter in letters) == sorted(doubted)
+
+
+def doubted_messages(cwd: Path, half: int) -> "Counter[int]":
+    """The messages whose attempts `status --in-doubt` lists, with how often."""
+    listed = replay(cwd, "status", "job.ckpt", "--in-doubt").out.splitlines()
+    rows = [json.loads(line) for line in listed]
+    return Counter(row["ordinal"] + (half if row["uri"].endswith("b.jsonl.gz") else 0) for row in rows)
+
+
+def lanes_in_order(arrivals: list[dict[str, object]]) -> None:
+    """In each lane messages arrive in the archive's order; one sent again comes before those after it."""
+    latest: dict[tuple[str, object], int] = {}
+    for body in arrivals:
+        properties = body["properties"]
+        assert isinstance(properties, dict)
+        for key in ("user_id", "anonymous_id"):
+            if key in body:
+                lane = (key, body[key])
+                assert latest.get(lane, -1) <= properties["n"], lane
+                latest[lane] = properties["n"]
