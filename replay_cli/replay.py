@@ -31,7 +31,7 @@ from replay_cli.segment.message import masked
 
 GRACE = 10.0
 """Seconds that requests in flight may take to finish when a run is asked to stop."""
-_LAUNCH_PAD_SECONDS = 0.2
+_LAUNCH_PAD_SECONDS = 0.1
 """Attempts may be declared to the checkpoint this long before the cap lets them go: enough to hide a commit."""
 
 

@@ -349,7 +349,9 @@ def write_nested(root: Path) -> None:
     rows = [instants(message) for message in history(4, 40, APP_LIBRARIES, "nest")]
     # Parquet cannot hold a struct without fields.
     rows = [{name: value for name, value in row.items() if value != {}} for row in rows]
-    write_table(root / "nested-parquet" / "messages.parquet", pa.Table.from_pylist(rows))
+    names = dict.fromkeys(name for row in rows for name in row)
+    columns = {name: [row.get(name) for row in rows] for name in names}
+    write_table(root / "nested-parquet" / "messages.parquet", pa.table(columns))
 
 
 def write_json_column(root: Path) -> None:

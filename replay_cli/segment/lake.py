@@ -120,8 +120,8 @@ def messages(
 
     Args:
         where: the path of each column.
-        columns: the values of each column; `None` is absent, and stays out of the message. Of two columns with
-            one path (`userId` and `user_id`), the last that has a value counts.
+        columns: the values of each column; `None` is absent, and stays out of the message. Of two columns
+            with one path (`userId` and `user_id`), the last that has a value counts.
         count: how many values each column has.
         segment_type: the partition that the rows are from, for those that have no `type` themselves.
     """

@@ -146,3 +146,13 @@ def test_zstd_with_something_else_behind_it_is_damage_after_the_text() -> None:
     text, damage = unpack(zstd(TEXT) + b"and something more", ZstdStream)
     assert text == TEXT
     assert damage is not None
+
+
+def test_a_zstd_frame_that_wants_gigabytes_is_damage() -> None:
+    """A frame says how much of its text it refers back to, which must be held in memory: here 2 GiB."""
+    window_of_two_gib = bytes([0, 21 << 3])
+    raw_block = (5 << 3 | 1).to_bytes(3, "little") + b"text\n"
+    text, damage = unpack(b"\x28\xb5\x2f\xfd" + window_of_two_gib + raw_block, ZstdStream)
+    assert text == b""
+    assert damage is not None
+    assert "memory" in damage

@@ -1,0 +1,77 @@
+"""Read + map + serialize against a bare loop over the same file, on one core, in CPU time."""
+
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import orjson
+from isal import isal_zlib
+
+from benchmarks.messages import write_archive
+from replay_cli.archive import open_source, read
+from replay_cli.moengage.actions import actions_mapping
+from replay_cli.preparation import Preparation
+
+MESSAGES = 100_000
+ROUNDS = 9
+TARGET = 0.6
+
+
+def bare_loop(path: Path) -> int:
+    """Decompress, parse, build a literal dictionary, serialize: nothing is checked, nothing is kept."""
+    decoder, rest, count = isal_zlib.decompressobj(wbits=31), b"", 0
+    with path.open("rb") as file:
+        while chunk := file.read(1 << 18):
+            lines = (rest + decoder.decompress(chunk)).split(b"\n")
+            rest = lines.pop()
+            for line in lines:
+                message = orjson.loads(line)
+                context = message["context"]
+                orjson.dumps(
+                    {
+                        "type": message["type"],
+                        "user_id": message["userId"],
+                        "anonymous_id": message["anonymousId"],
+                        "event": message.get("event"),
+                        "context": {
+                            "app": {"version": context["app"]["version"]},
+                            "os": {"name": context["os"]["name"]},
+                            "library": {"version": context["library"]["version"]},
+                        },
+                        "properties": message.get("properties"),
+                        "traits": message.get("traits"),
+                        "timestamp": message["timestamp"],
+                        "update_existing_only": False,
+                    }
+                )
+                count += 1
+    return count
+
+
+def product(path: Path) -> int:
+    """The product's own way from the file to serialized requests."""
+    source = open_source([str(path)])
+    prepare = Preparation(actions_mapping("APP"), strict=False, clock=time.time)
+    return sum(len(prepare(batch).requests) for obj in source.listing().objects for batch in read(source, obj))
+
+
+def _seconds(work: Callable[[Path], int], path: Path) -> float:
+    began = time.process_time()
+    if work(path) != MESSAGES:
+        raise AssertionError(f"{work.__name__} did not give {MESSAGES} messages")
+    return time.process_time() - began
+
+
+def main() -> list[tuple[str, str, str]]:
+    with tempfile.TemporaryDirectory() as folder:
+        path = write_archive(Path(folder) / "archive.jsonl.gz", MESSAGES)
+        pairs = [(_seconds(bare_loop, path), _seconds(product, path)) for _ in range(ROUNDS)]
+    bare, ours = (statistics.median(column) for column in zip(*pairs, strict=True))
+    ratio = statistics.median(first / second for first, second in pairs)
+    return [
+        ("bare loop", f"{MESSAGES / bare:,.0f} messages/s", ""),
+        ("read + map + serialize", f"{MESSAGES / ours:,.0f} messages/s", ""),
+        ("ratio, median of pairs", f"{ratio:.2f}", f"≥ {TARGET}"),
+    ]
