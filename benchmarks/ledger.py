@@ -9,6 +9,7 @@ from pathlib import Path
 from replay_cli.ledger.dead_letters import DeadLetterFile
 from replay_cli.ledger.ledger import Ledger
 from replay_cli.ledger.store import Store
+from replay_cli.ledger.watermark import OpenBatch
 from replay_cli.model import ArchiveObject
 
 SECONDS = 20
@@ -19,26 +20,31 @@ BATCH = 1000
 async def _pace(ledger: Ledger | None, object_id: int) -> float:
     """Declare, conclude and settle 500 attempts a second; the CPU seconds that it took."""
     began, cpu = time.monotonic(), time.process_time()
-    batch = None
+    batch: OpenBatch | None = None
+    attempts: set[asyncio.Task[None]] = set()
     for n in range(SECONDS * RPS):
-        if ledger is not None:
-            if n % BATCH == 0:
-                if n == 0:
-                    ledger.begin_object(object_id, 0)
-                ordinals = range(n, n + BATCH)
-                batch = ledger.begin_batch(object_id, ordinals, BATCH, ordinals, Counter(), ())
-            key = (object_id, n, 0, 1)
-            task = asyncio.ensure_future(ledger.intend([key]))
-            task.add_done_callback(lambda _, key=key, batch=batch, n=n: _answer(ledger, key, batch, n))  # type: ignore[misc] # mypy cannot infer bound defaults
+        if ledger is not None and n % BATCH == 0:
+            if batch is None:
+                ledger.begin_object(object_id, 0)
+            ordinals = range(n, n + BATCH)
+            batch = ledger.begin_batch(object_id, ordinals, BATCH, ordinals, Counter(), ())
+        task = asyncio.create_task(_attempt(ledger, batch, n))
+        attempts.add(task)
+        task.add_done_callback(attempts.discard)
         await asyncio.sleep(max(0.0, began + n / RPS - time.monotonic()))
+    await asyncio.gather(*attempts)
     if ledger is not None:
         await ledger.flush()
     return time.process_time() - cpu
 
 
-def _answer(ledger: Ledger, key: tuple[int, int, int, int], batch: object, n: int) -> None:
+async def _attempt(ledger: Ledger | None, batch: OpenBatch | None, n: int) -> None:
+    if ledger is None or batch is None:
+        return
+    key = (batch.object_id, n, 0, 1)
+    await ledger.intend([key])
     ledger.conclude([key], "200")
-    ledger.settle(batch, n, "delivered")  # type: ignore[arg-type] # an OpenBatch, through a callback
+    ledger.settle(batch, n, "delivered")
 
 
 def main() -> list[tuple[str, str, str]]:

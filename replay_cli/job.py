@@ -29,13 +29,13 @@ class Job(NamedTuple):
         """A name for people with a hash for certainty: `segment-logs-3f2a9c81`."""
         identity = "\n".join([*sorted(self.sources), self.endpoint, self.workspace_id])
         digest = hashlib.sha256(identity.encode()).hexdigest()[:8]
-        words = _NOT_IN_NAMES.sub("-", Path(self.sources[0]).name).strip("-.") or "job"
+        words = _NOT_IN_NAMES.sub("-", Path(min(self.sources)).name).strip("-.") or "job"
         return f"{words[:40]}-{digest}"
 
     def stored(self) -> dict[str, Any]:
         """Return what the checkpoint keeps of it."""
         return {
-            "sources": list(self.sources),
+            "sources": sorted(self.sources),
             "endpoint": self.endpoint,
             "workspace_id": self.workspace_id,
             "settings": dict(self.settings),
@@ -56,7 +56,7 @@ class Job(NamedTuple):
             if ours[what] != theirs[what]:
                 raise UsageError(
                     f"{checkpoint} belongs to another job: its {what.replace('_', ' ')} "
-                    f"{_shown(theirs[what])}, not {_shown(ours[what])}"
+                    f"{'are' if what == 'sources' else 'is'} {_shown(theirs[what])}, not {_shown(ours[what])}"
                 )
         for option in sorted(ours["settings"].keys() | theirs["settings"].keys()):
             then, now = theirs["settings"].get(option), ours["settings"].get(option)
@@ -69,10 +69,10 @@ class Job(NamedTuple):
 
 def _shown(value: Any) -> str:
     if isinstance(value, list):
-        return "are " + ", ".join(map(str, value))
+        return ", ".join(map(str, value))
     return "not set" if value is None or value == "" else str(value)
 
 
 def dead_letter_path(checkpoint: Path) -> Path:
-    """Return the file beside a checkpoint for the records that were not delivered."""
-    return checkpoint.with_suffix(".dead-letters.jsonl")
+    """Return the file beside a checkpoint for the records that were not delivered: each checkpoint has its own."""
+    return checkpoint.with_name(checkpoint.name.removesuffix(".ckpt") + ".dead-letters.jsonl")

@@ -65,14 +65,21 @@ class Preparation:
             records += 1
             done = len(requests)
             try:
-                message, text = self._message(record, prepared)
+                message, text, replaced = _message(record)
                 drafts = map_message(message)
                 if not drafts:
                     prepared.skipped.append(Skipped(ordinal, NOT_SUBSCRIBED))
                     continue
+                if replaced:
+                    self._warn(LONE_SURROGATE, "lone surrogates would be sent as U+FFFD", prepared)
                 time = message.get("timestamp")
                 # The archives' form sorts as text; every other is brought into it.
-                if time.__class__ is not str or len(time) != _ISO_LENGTH or time[4::19] != "-Z":
+                if (
+                    time.__class__ is not str
+                    or len(time) != _ISO_LENGTH
+                    or time[4:20:3] != "--T::."
+                    or time[-1] != "Z"
+                ):
                     time = self._odd_time(time, times[-1], prepared)
                 if time > now:
                     refuse_future(message["timestamp"])
@@ -86,16 +93,6 @@ class Preparation:
         del times[0]
         order = sorted(range(len(times)), key=times.__getitem__)
         return prepared._replace(records=records, requests=[requests[index] for index in order])
-
-    def _message(self, record: Record, prepared: Prepared) -> tuple[Message, bytes]:
-        if isinstance(record, bytes):
-            message, replaced = parse(record)
-            if replaced:
-                self._warn(LONE_SURROGATE, "lone surrogates would be sent as U+FFFD", prepared)
-            return message, record
-        if isinstance(record, Unreadable):
-            raise MalformedError(record.reason, record.detail)
-        return record, to_json(record)
 
     def _odd_time(self, timestamp: object, latest: str, prepared: Prepared) -> str:
         if timestamp is None or timestamp == "":
@@ -129,7 +126,22 @@ def iso_instant(seconds: float) -> str:
 
 
 def text_of(record: Record) -> bytes:
-    """Return a record's text, or its beginning where it was not read whole."""
+    """Return a record's text, its beginning where it was not read whole, its plain fields where it is too deep."""
     if isinstance(record, bytes):
         return record
-    return record.excerpt if isinstance(record, Unreadable) else to_json(record)
+    if isinstance(record, Unreadable):
+        return record.excerpt
+    try:
+        return to_json(record)
+    except MalformedError:
+        return to_json({name: value for name, value in record.items() if not isinstance(value, dict | list)})
+
+
+def _message(record: Record) -> tuple[Message, bytes, bool]:
+    """Return a record's message and text, and whether lone surrogates in it were replaced."""
+    if isinstance(record, bytes):
+        message, replaced = parse(record)
+        return message, record, replaced
+    if isinstance(record, Unreadable):
+        raise MalformedError(record.reason, record.detail)
+    return record, to_json(record), False

@@ -33,6 +33,7 @@ GRACE = 10.0
 """Seconds that requests in flight may take to finish when a run is asked to stop."""
 _LAUNCH_PAD_SECONDS = 0.1
 """Attempts may be declared to the checkpoint this long before the cap lets them go: enough to hide a commit."""
+_ADMITTED_AT_ONCE = 50
 
 
 class InDoubt(StrEnum):
@@ -276,11 +277,11 @@ class Replay:
             self._current_bytes = 0
         else:
             await self._has_room.wait()
-            self._admit(self._current, step)
+            await self._admit(self._current, step)
             self._current_bytes = step.batch.consumed
 
-    def _admit(self, work: Work, prepared: Prepared) -> None:
-        """Take a batch into the book and its requests into their lanes."""
+    async def _admit(self, work: Work, prepared: Prepared) -> None:
+        """Take a batch into the book and its requests into their lanes, a few at a time to keep the loop on time."""
         batch = work.batches.pop(prepared.batch.first, None)
         unit = str(prepared.batch.unit)
         if batch is None:
@@ -289,7 +290,9 @@ class Replay:
             self._ledger.resume_batch(batch)
             self._settle_unsendable(batch, prepared, unit)
         parts = Counter(ordinal for request in prepared.requests for ordinal in request.ordinals)
-        for request in prepared.requests:
+        for index, request in enumerate(prepared.requests, 1):
+            if index % _ADMITTED_AT_ONCE == 0:
+                await asyncio.sleep(0)
             place = (request.ordinals[0], request.part)
             if all(batch.is_settled(ordinal) for ordinal in request.ordinals):
                 continue

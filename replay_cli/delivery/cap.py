@@ -6,26 +6,26 @@ from collections.abc import Callable
 
 from aiolimiter import AsyncLimiter
 
-HEADROOM = 0.99
-"""The share of `rps` that bucket and refill may add up to: the rest is for the jitter of timers and network."""
+SECOND = 1.01
+"""A rolling second is taken to be this long: the rest is for the jitter of timers and network."""
 SPACED_BELOW = 10.0
-"""Slower than this, attempts are spaced evenly: one percent of a small number is no bucket."""
+"""Slower than this, attempts are spaced evenly."""
 _BUCKET_SHARE = 0.01
 
 
 def bucket_and_refill(rps: float) -> tuple[float, float]:
     """Size the leaky bucket so that no rolling second lets more than `rps` through.
 
-    A bucket of `b` refilled at `r` a second passes at most `b + r` in a second (a full bucket, and what is
-    refilled meanwhile), so `b + r = 0.99 * rps`. Below 10 a second: a bucket of one, refilled every 1.01/rps.
+    A bucket of `b` refilled at `r` a second passes at most `b + r * t` in `t` seconds (a full bucket, and what is
+    refilled meanwhile). One more than `rps` must take 1.01 s at least, so `b + 1.01 * r = rps + 1`. The bucket
+    holds one attempt and what is refilled in 10 ms, or a timer that fires late would cost a part of the rate;
+    below 10 a second it holds one, which spaces them evenly.
 
     Returns:
         (bucket in attempts, refill in attempts a second).
     """
-    if rps < SPACED_BELOW:
-        return 1.0, rps / (2 - HEADROOM)
-    bucket = max(1.0, _BUCKET_SHARE * rps)
-    return bucket, HEADROOM * rps - bucket
+    bucket = 1.0 if rps < SPACED_BELOW else 1.0 + _BUCKET_SHARE * rps
+    return bucket, (rps + 1 - bucket) / SECOND
 
 
 class RateMeter:

@@ -37,6 +37,8 @@ class Lanes(Generic[T]):
         place = Place(item, lanes)
         for lane in lanes:
             last = self._last.get(lane)
+            if last is place:
+                continue
             if last is not None and (not last.behind or last.behind[-1] is not place):
                 last.behind.append(place)
                 place.ahead += 1

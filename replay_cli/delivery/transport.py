@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Self
+from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 from aiohttp.client_reqrep import ClientRequest
@@ -73,7 +74,7 @@ class Transport:
     Args:
         endpoint: base URL, without a path.
         workspace_id: user name of HTTP Basic.
-        api_key: its password; it is kept in the session's headers only.
+        api_key: its password; it is kept in the requests' headers only.
         concurrency: attempts at once, the connector's limit too.
         timeout: seconds from the first byte sent to the last byte received.
         ca_file: PEM file of certificate authorities to trust instead of the system's.
@@ -93,6 +94,7 @@ class Transport:
         self._timeout = timeout
         self._concurrency = concurrency
         self._tls = _tls(ca_file)
+        # Not the session's, which go to a proxy too.
         self._headers = {
             "Authorization": "Basic " + b64encode(f"{workspace_id}:{api_key}".encode()).decode(),
             "Content-Type": "application/json",
@@ -102,13 +104,13 @@ class Transport:
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
-        loopback = is_loopback(URL(self._base))
         self._session = aiohttp.ClientSession(
             connector=_GatedConnector(limit=self._concurrency, ssl=self._tls, ttl_dns_cache=60),
             timeout=aiohttp.ClientTimeout(total=None, connect=CONNECT_TIMEOUT, sock_connect=CONNECT_TIMEOUT),
-            headers=self._headers,
             cookie_jar=aiohttp.DummyCookieJar(),
-            trust_env=not loopback,
+            # Not `trust_env`: aiohttp then also looks into ~/.netrc, for each request, and refuses our credentials
+            # where it finds others there.
+            proxy=_proxy(URL(self._base)),
             auto_decompress=False,
         )
         return self
@@ -135,7 +137,7 @@ class Transport:
                 _gate.set(leave)
                 url = URL(f"{self._base}{request.path}", encoded=True)
                 async with self._session.request(
-                    request.method, url, data=request.body or None, allow_redirects=False
+                    request.method, url, data=request.body or None, headers=self._headers, allow_redirects=False
                 ) as response:
                     return await _read(response)
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
@@ -181,6 +183,13 @@ def _never_written(error: BaseException | None) -> bool:
             return True
         error = error.__cause__
     return False
+
+
+def _proxy(url: URL) -> str | None:
+    """Return the proxy that the environment (`https_proxy`, `no_proxy`, …) names for a URL, if any."""
+    if is_loopback(url) or proxy_bypass(url.host or ""):
+        return None
+    return getproxies().get(url.scheme)
 
 
 def is_loopback(url: URL) -> bool:

@@ -5,6 +5,7 @@ none is there twice.
 """
 
 import os
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ import orjson
 
 from replay_cli.errors import FatalError
 from replay_cli.ledger.store import Store
+
+_LETTERS_AT_ONCE = 1000
 
 
 class DeadLetterFile:
@@ -27,17 +30,26 @@ class DeadLetterFile:
         self._length = 0
 
     def recover(self, store: Store) -> None:
-        """Cut the file to its committed length and add what the checkpoint has beyond it."""
+        """Cut the file to its committed length and add what the checkpoint has beyond it.
+
+        A file that is shorter or gone, because somebody edited or deleted it, is written anew.
+
+        Raises:
+            FatalError: the file cannot be written.
+        """
         self._written = int(store.meta("dead_letters_written") or 0)
         self._length = int(store.meta("dead_letters_length") or 0)
-        if self.path.exists():
-            try:
+        try:
+            if self._size() < self._length:
+                self._written = self._length = 0
+            if self.path.exists():
                 os.truncate(self.path, self._length)
-            except OSError as error:
-                raise FatalError(f"cannot write {self.path}: {error.strerror}") from None
-        elif self._length:
-            self._written = self._length = 0
+        except OSError as error:
+            raise FatalError(f"cannot write {self.path}: {error.strerror}") from None
         self.catch_up(store)
+
+    def _size(self) -> int:
+        return self.path.stat().st_size if self.path.exists() else 0
 
     def catch_up(self, store: Store) -> None:
         """Append the dead letters that the file does not have yet, and commit its new length.
@@ -45,12 +57,15 @@ class DeadLetterFile:
         Raises:
             FatalError: the file cannot be written.
         """
-        lines, number = [], self._written
-        for number, fields, record in store.dead_letters(after=self._written):
-            lines.append(_line(fields, record))
-        if not lines:
-            return
-        data = b"".join(lines)
+        letters, before = store.dead_letters(after=self._written), self._length
+        while some := list(islice(letters, _LETTERS_AT_ONCE)):
+            data = b"".join(_line(fields, record) for _, fields, record in some)
+            self._append(data)
+            self._written, self._length = some[-1][0], self._length + len(data)
+        if self._length > before:
+            store.set_meta(dead_letters_written=self._written, dead_letters_length=self._length)
+
+    def _append(self, data: bytes) -> None:
         try:
             descriptor = os.open(self.path, os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600)
             with os.fdopen(descriptor, "wb") as file:
@@ -59,8 +74,6 @@ class DeadLetterFile:
                 os.fsync(descriptor)
         except OSError as error:
             raise FatalError(f"cannot write {self.path}: {error.strerror}; nothing more is sent") from None
-        self._written, self._length = number, self._length + len(data)
-        store.set_meta(dead_letters_written=number, dead_letters_length=self._length)
 
 
 def _line(fields: dict[str, Any], record: bytes) -> bytes:

@@ -19,6 +19,8 @@ from replay_cli.ledger.watermark import ObjectProgress, OpenBatch
 
 COMMIT_EVERY = 0.02
 """Seconds that a change may wait for others, so that a few commits a second carry many changes."""
+SEEN_EVERY = 1.0
+"""Seconds between notes that the run is alive."""
 
 
 @dataclass(slots=True)
@@ -60,6 +62,7 @@ class Ledger:
         self._timer: asyncio.TimerHandle | None = None
         self._commit: asyncio.Future[None] | None = None
         self._last_commit = 0.0
+        self._next_seen = 0.0
 
     # -- reading --------------------------------------------------------------------------------------------
 
@@ -202,7 +205,9 @@ class Ledger:
     def _seal(self) -> Group:
         """Close the gathered group, with the state of everything that it touches as of now."""
         group, self._group = self._group, Group()
-        group.seen = time.time()
+        if self._last_commit >= self._next_seen:
+            self._next_seen = self._last_commit + SEEN_EVERY
+            group.seen = time.time()
         for progress in self._moved.values():
             if progress.advance():
                 group.watermarks.append((progress.watermark, progress.object_id))

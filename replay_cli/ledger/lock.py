@@ -39,9 +39,11 @@ class RunLock:
             raise FatalError(f"cannot open the lock {self._path}: {error.strerror}") from None
         try:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        except OSError as error:
             holder = os.read(self._descriptor, 32).decode(errors="replace").strip() or "unknown"
             os.close(self._descriptor)
+            if not isinstance(error, BlockingIOError):
+                raise FatalError(f"cannot lock {self._path}: {error.strerror}") from None
             raise FatalError(
                 f"another run (pid {holder}) is using {self._purpose}; wait for it, or stop it"
             ) from None
@@ -77,7 +79,7 @@ def is_locked(checkpoint: Path) -> bool:
     """Tell whether a run holds a checkpoint now."""
     path = checkpoint.with_name(checkpoint.name + ".lock")
     try:
-        descriptor = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except OSError:
         return False
     try:

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from errno import EEXIST
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -75,7 +76,7 @@ class Group:
     replies: Counter[str] = field(default_factory=Counter)
     peak: int = 0
     seen: float = 0.0
-    """POSIX seconds of the commit: a killed run's duration is known by it"""
+    """POSIX seconds when the run was alive (0: no news): a killed run's duration is known by it"""
 
     def __bool__(self) -> bool:
         return bool(
@@ -106,22 +107,42 @@ class Store:
     def create(cls, path: Path, job: dict[str, Any]) -> "Store":
         """Make a new checkpoint; its file is readable by its owner only.
 
+        It is made under another name and then renamed: a run that dies meanwhile leaves none behind, not half a
+        one that the next run would stumble over.
+
         Raises:
-            FatalError: the file cannot be written.
+            FatalError: the file cannot be written, or there is one.
         """
+        draft = path.with_name(path.name + ".new")
         try:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+            if os.path.lexists(path):
+                raise FileExistsError(EEXIST, os.strerror(EEXIST))
+            _remove_remains(draft)
+            os.close(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+            cls._fill(draft, job)
+            _remove_remains(path)
+            draft.rename(path)
+            _sync_folder(path.parent)
         except OSError as error:
             raise FatalError(f"cannot create the checkpoint {path}: {error.strerror}") from None
         store = cls(path, _connect(path))
-        with store._errors():
-            store._db.executescript(
-                f"BEGIN IMMEDIATE;\n{files(__package__).joinpath('schema.sql').read_text()}\n"
-                f"PRAGMA application_id={APPLICATION_ID};\nPRAGMA user_version={SCHEMA_VERSION};\nCOMMIT;"
-            )
-            store.set_meta(job=json.dumps(job))
+        _make_durable(store._db)
         return store
+
+    @classmethod
+    def _fill(cls, path: Path, job: dict[str, Any]) -> None:
+        store = cls(path, _connect(path))
+        try:
+            with store._errors():
+                _make_durable(store._db)
+                store._db.executescript(
+                    f"BEGIN IMMEDIATE;\n{files(__package__).joinpath('schema.sql').read_text()}\n"
+                    f"PRAGMA application_id={APPLICATION_ID};\nPRAGMA user_version={SCHEMA_VERSION};\nCOMMIT;"
+                )
+                store.set_meta(job=json.dumps(job))
+        finally:
+            store.close()
 
     @classmethod
     def open(cls, path: Path, *, read_only: bool = False) -> "Store":
@@ -132,19 +153,30 @@ class Store:
         """
         if not path.is_file():
             raise UsageError(f"{path}: there is no such checkpoint")
-        store = cls(path, _connect(path, read_only=read_only))
         try:
-            application = store._value("PRAGMA application_id")
-            version = store._value("PRAGMA user_version")
+            store = cls(path, _connect(path, read_only=read_only))
+        except sqlite3.Error as error:
+            raise UsageError(f"{path} cannot be opened ({error})") from None
+        try:
+            store._require_checkpoint()
+            if not read_only:
+                _make_durable(store._db)
         except sqlite3.DatabaseError as error:
+            store.close()
             raise UsageError(f"{path} is not a replay checkpoint ({error})") from None
-        if application == 0 and version == 0 and not store._value("SELECT count(*) FROM sqlite_master"):
-            raise UsageError(f"{path} is an empty checkpoint (a run died creating it): remove it and run again")
-        if application != APPLICATION_ID:
-            raise UsageError(f"{path} is not a replay checkpoint")
-        if version != SCHEMA_VERSION:
-            raise UsageError(f"{path} was written by another version of replay (format {version})")
+        except UsageError:
+            store.close()
+            raise
         return store
+
+    def _require_checkpoint(self) -> None:
+        application, version = self._value("PRAGMA application_id"), self._value("PRAGMA user_version")
+        if application == 0 and version == 0 and not self._value("SELECT count(*) FROM sqlite_master"):
+            raise UsageError(f"{self.path} is an empty file, not a replay checkpoint: remove it and run again")
+        if application != APPLICATION_ID:
+            raise UsageError(f"{self.path} is not a replay checkpoint")
+        if version != SCHEMA_VERSION:
+            raise UsageError(f"{self.path} was written by another version of replay (format {version})")
 
     def close(self) -> None:
         self._db.close()
@@ -154,6 +186,8 @@ class Store:
         """Translate SQLite's errors, here only: a full or failing disk stops the run."""
         try:
             yield
+        except (sqlite3.IntegrityError, sqlite3.ProgrammingError):
+            raise  # a bug of ours, no disk's fault
         except sqlite3.Error as error:
             raise FatalError(
                 f"cannot write the checkpoint {self.path} ({error}); nothing more is sent. "
@@ -233,6 +267,8 @@ class Store:
                     state = self._add(db, listed)
                 elif state.etag != listed.etag:
                     state = self._take_change(db, state, listed, changed)
+                else:
+                    db.execute("UPDATE object SET changed_etag = NULL WHERE id = ?", (state.id,))
                 order.append(state)
         return order, changed
 
@@ -291,7 +327,8 @@ class Store:
         with self._transaction() as db:
             _apply_progress(db, group)
             _apply_attempts(db, group)
-            db.execute("UPDATE run SET seen = ? WHERE id = ?", (group.seen, self.run_id))
+            if group.seen:
+                db.execute("UPDATE run SET seen = ? WHERE id = ?", (group.seen, self.run_id))
             if group.dead_letters:
                 db.executemany(
                     "INSERT INTO dead_letter (object, ordinal, kind, reason, detail, attempts, at, unit, record) "
@@ -419,20 +456,32 @@ class Store:
 
 def _connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
     mode = "ro" if read_only else "rw"
-    connection = sqlite3.connect(
+    return sqlite3.connect(
         f"{path.absolute().as_uri()}?mode={mode}",
         uri=True,
         isolation_level=None,
         check_same_thread=False,
         timeout=30,
     )
-    if not read_only:
-        try:
-            connection.execute("PRAGMA journal_mode=WAL")
-            connection.execute("PRAGMA synchronous=FULL")
-        except sqlite3.DatabaseError:
-            return connection  # `open` says what the file is instead
-    return connection
+
+
+def _make_durable(db: sqlite3.Connection) -> None:
+    db.execute("PRAGMA journal_mode=WAL")
+    db.execute("PRAGMA synchronous=FULL")
+
+
+def _remove_remains(path: Path) -> None:
+    """Remove what a run that died left beside a checkpoint that is no more: SQLite would take it for the new one's."""
+    for suffix in ("", "-wal", "-shm", "-journal"):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
+
+
+def _sync_folder(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _apply_progress(db: sqlite3.Connection, group: Group) -> None:

@@ -4,8 +4,10 @@ Retry 408, 423, 429 and 5xx but 501, as Segment's runtime does (documented); 502
 MoEngage has the event, as do a time-out, a reset or a cut reply once the first byte has gone out.
 """
 
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
+from math import isfinite
 from typing import Any, NamedTuple
 
 import orjson
@@ -51,8 +53,8 @@ class Verdict(StrEnum):
 class Outcome(NamedTuple):
     """The meaning of one attempt.
 
-    `reason` names it for the book (`http_400_MissingAttributeError`), `detail` tells a person; `pause` is how many
-    seconds everybody must wait (a 429's), 0 for none.
+    `reason` names it for the book (`http_400:MissingAttributeError`), `detail` tells a person; `pause` is how many
+    seconds everybody must wait (always more than 0 after a 429), 0 for none.
     """
 
     verdict: Verdict
@@ -84,7 +86,7 @@ def classify(reply: Reply, now: float) -> Outcome:
     detail = _detail(reply)
     if status == 429:
         return Outcome(Verdict.RETRY, "http_429", detail, pause=_pause(reply, now))
-    if status in _STOPPING or 300 <= status < 400:
+    if status in _STOPPING or status < 400:
         return Outcome(Verdict.STOP, f"http_{status}", detail)
     if status in (502, 504):
         return Outcome(Verdict.IN_DOUBT, f"http_{status}", detail)
@@ -133,8 +135,8 @@ def _pause(reply: Reply, now: float) -> float:
     for text in (reply.retry_after, reply.rate_reset):
         if text:
             seconds = _seconds(text.strip(), now)
-            if seconds is not None:
-                return max(seconds, 0.0)
+            if seconds is not None and seconds > 0:
+                return seconds
     return _DEFAULT_PAUSE
 
 
@@ -143,10 +145,16 @@ def _seconds(text: str, now: float) -> float | None:
     try:
         number = float(text)
     except ValueError:
-        try:
-            return parsedate_to_datetime(text).timestamp() - now
-        except (ValueError, TypeError):
-            return None
-    if number != number or number in (float("inf"), float("-inf")):
+        return _seconds_to_date(text, now)
+    if not isfinite(number):
         return None
     return number - now if number > _EPOCH else number
+
+
+def _seconds_to_date(text: str, now: float) -> float | None:
+    try:
+        date = parsedate_to_datetime(text)
+        # Without a zone it is GMT, as every HTTP date, and not the local time of this machine.
+        return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp() - now
+    except (ValueError, TypeError, OverflowError):
+        return None

@@ -12,11 +12,8 @@ MAX_DEPTH = 250
 """Deeper messages are rejected; where they can be read fast, only when the JSON writer refuses (at 255)."""
 
 _OPENING, _CLOSING = frozenset(b"{["), frozenset(b"}]")
-_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
 _SURROGATE = re.compile("[\ud800-\udfff]")
-_WRITE_KEY = re.compile(rb'("write_?key"\s*:\s*")(?:[^"\\]|\\.)*', re.IGNORECASE | re.DOTALL)
-_MASK = "***"
-
 
 class MalformedError(ValueError):
     """A record that is no message: `reason` for the book, the text for a person."""
@@ -90,9 +87,11 @@ def _refuse_depth() -> NoReturn:
 
 
 def _integer(digits: str) -> int | float:
-    # A conversion to float first: Python refuses to convert thousands of digits to an integer.
-    number = float(digits)
-    return int(digits) if -(2.0**63) <= number < 2.0**64 and len(digits) < 21 else number
+    # By length first: Python refuses to convert thousands of digits to an integer.
+    if len(digits) > 20:
+        return float(digits)
+    number = int(digits)
+    return number if -(2**63) <= number < 2**64 else float(number)
 
 
 def _replace_surrogates(value: Any) -> tuple[Any, bool]:
@@ -128,32 +127,24 @@ def _kind(value: Any) -> str:
     return names.get(type(value), "number")
 
 
+def _letter(letter: str) -> str:
+    """Match a letter in either case, plain or as a JSON escape."""
+    codes = "|".join(f"{ord(case):02x}" for case in {letter.lower(), letter.upper()})
+    return rf"(?:{letter}|\\+u00(?:{codes}))"
+
+
+_KEY = "".join([*map(_letter, "write"), _letter("_"), "?", *map(_letter, "key")]).encode()
+_WRITE_KEY = re.compile(
+    rb'("%b"\s*:\s*)(?:"[^"\\]*(?:\\.[^"\\]*)*\\?"?|[^\s",\[\]{}]+)' % _KEY, re.IGNORECASE | re.DOTALL
+)
+# The same in a document that is the text of another one: there every quote is escaped alike.
+_EMBEDDED = re.compile(rb'((\\+")%b\2\s*:\s*\2).*?(?=\2|\Z)' % _KEY, re.IGNORECASE | re.DOTALL)
+
+
 def masked(record: bytes) -> bytes:
     """Return a record's text with every `writeKey` masked: it is a secret, and must not be kept.
 
-    Works on malformed text too. A key written with escapes (`write\\u004bey`) is found where the text parses.
+    Works on the text, so on malformed and cut off texts too; all else stays as it is. The key may be written with
+    escapes (`write\\u004bey`), in any case, or as `write_key`; its value is a text, a number or a word.
     """
-    text = _WRITE_KEY.sub(rb"\1" + _MASK.encode(), record)
-    if b"\\u" not in text:
-        return text
-    try:
-        value, _ = parse(text)
-    except MalformedError:
-        return text
-    return orjson.dumps(_mask_keys(value)) if _has_write_key(value) else text
-
-
-def _is_write_key(name: str) -> bool:
-    return name.lower().replace("_", "") == "writekey"
-
-
-def _has_write_key(value: Any) -> bool:
-    if isinstance(value, dict):
-        return any(_is_write_key(name) or _has_write_key(item) for name, item in value.items())
-    return isinstance(value, list) and any(map(_has_write_key, value))
-
-
-def _mask_keys(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {name: _MASK if _is_write_key(name) else _mask_keys(item) for name, item in value.items()}
-    return [_mask_keys(item) for item in value] if isinstance(value, list) else value
+    return _EMBEDDED.sub(rb"\1***", _WRITE_KEY.sub(rb'\1"***"', record))
