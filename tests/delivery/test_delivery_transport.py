@@ -211,22 +211,6 @@ async def until(condition: Callable[[], bool]) -> None:
             await asyncio.sleep(0)
 
 
-def test_a_connection_lost_as_the_request_is_written_is_certain() -> None:
-    """aiohttp finds the transport closing before the first byte: nothing was sent."""
-
-    async def scenario() -> tuple[Reply, list[bytes]]:
-        async with serving(answering(OK)) as server, Transport(server.url, "w", "k") as transport:
-
-            async def gate() -> None:
-                # Runs after the connection was looked at, before the request is written.
-                asyncio.get_running_loop().call_soon(in_hand(transport).transport.close)
-
-            return await transport.attempt(REQUEST, gate), server.requests
-
-    got, requests = asyncio.run(scenario())
-    assert (got.failure is Failure.NOT_SENT) == (requests == [])
-
-
 # -- in doubt -------------------------------------------------------------------------------------------------
 
 

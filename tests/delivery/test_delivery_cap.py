@@ -1,0 +1,131 @@
+"""The cap: never more than `rps` in any rolling second, whenever and however the demand comes (DESIGN, rule 4)."""
+
+import asyncio
+import math
+import random
+from bisect import bisect_left
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from replay_cli.delivery.cap import SPACED_BELOW, Cap, RateMeter
+from tests.delivery.clock import run
+
+RATES = st.one_of(st.integers(1, 5000).map(float), st.sampled_from([0.5, 1.0, 9.0, 10.0, 99.0, 250.0, 500.0, 5000.0]))
+SLOW = st.floats(0.5, SPACED_BELOW, exclude_max=True)
+MAX_GRANTS = 2000
+
+
+async def grants(rps: float, bursts: Sequence[tuple[float, int]]) -> list[float]:
+    """When attempts left: (seconds of idling, how many come at once) after (…)."""
+    cap, left = Cap(rps), list[float]()
+    loop = asyncio.get_running_loop()
+
+    async def take() -> None:
+        await cap.take()
+        left.append(loop.time())
+
+    async with asyncio.TaskGroup() as group:
+        for idle, count in bursts:
+            await asyncio.sleep(idle)
+            for _ in range(count):
+                group.create_task(take())
+    return left
+
+
+def most_in_a_second(times: Sequence[float]) -> int:
+    """The naive count: every half-open second that begins with a grant."""
+    return max((bisect_left(times, start + 1.0) - n for n, start in enumerate(times)), default=0)
+
+
+def arrivals(rps: float) -> st.SearchStrategy[list[tuple[float, int]]]:
+    most = int(min(3 * rps + 3, MAX_GRANTS / 4))
+    idle = st.one_of(st.just(0.0), st.floats(0, 0.05), st.floats(0.9, 1.1), st.floats(0, 30))
+    return st.lists(st.tuples(idle, st.integers(0, most)), max_size=6)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.data(), RATES | SLOW)
+def test_no_rolling_second_lets_more_through_than_the_cap(data: st.DataObject, rps: float) -> None:
+    """Of a rate that is no whole number, the second may see the next one: 2.5/s is one each 0.4 s."""
+    bursts = data.draw(arrivals(rps))
+    times = run(grants(rps, bursts))
+    assert len(times) == sum(count for _, count in bursts)
+    assert most_in_a_second(times) <= math.ceil(rps)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.data(), RATES, st.integers(0, 2**32))
+def test_timers_that_fire_late_do_not_let_attempts_bunch(data: st.DataObject, rps: float, seed: int) -> None:
+    generator = random.Random(seed)
+    times = run(grants(rps, data.draw(arrivals(rps))), lambda: generator.choice([0.0, 0.001, 0.05, 1.5]))
+    assert most_in_a_second(times) <= rps + (rps < 1)
+
+
+@settings(max_examples=25, deadline=None)
+@given(RATES.filter(lambda rps: rps >= 1))
+def test_a_little_jitter_on_the_way_does_not_break_the_cap_at_the_server(rps: float) -> None:
+    """One attempt more than `rps` takes 1.01 s at least: 10 ms are left for the network."""
+    times = run(grants(rps, [(0.0, int(2 * rps) + 2)]))
+    longer = int(rps)
+    assert all(times[n + longer] - times[n] >= 1.01 - 1e-4 for n in range(len(times) - longer))
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.sampled_from([10, 11, 20, 50, 99, 100, 101, 150, 250, 499, 500, 1000, 5000]), st.integers(0, 2**32))
+def test_steady_demand_gets_97_percent_of_the_cap_though_timers_are_a_millisecond_late(rps: int, seed: int) -> None:
+    generator = random.Random(seed)
+    count = max(4 * rps, 200)
+    times = run(grants(rps, [(0.0, count)]), lambda: generator.uniform(0.0, 0.001))
+    assert count / (times[-1] - times[0]) >= 0.97 * rps
+
+
+@settings(max_examples=30, deadline=None)
+@given(SLOW, st.floats(0, 60))
+def test_below_ten_a_second_attempts_are_spaced_evenly(rps: float, idle: float) -> None:
+    times = run(grants(rps, [(idle, 12), (idle, 12)]))
+    assert all(later - earlier >= 1 / rps for earlier, later in zip(times, times[1:], strict=False))
+
+
+def test_a_waiter_that_gives_up_costs_the_others_nothing() -> None:
+    async def scenario() -> tuple[int, int]:
+        cap = Cap(100.0)
+        tasks = [asyncio.create_task(cap.take()) for _ in range(200)]
+        await asyncio.sleep(0.5)
+        before = cap.meter.total
+        for task in tasks[::2]:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        return before, cap.meter.total
+
+    before, total = run(scenario())
+    assert 45 <= before <= 55
+    assert total == before + sum(1 for n in range(before, 200) if n % 2)
+
+
+# -- the meter ------------------------------------------------------------------------------------------------
+
+
+@given(st.lists(st.one_of(st.just(0.0), st.just(1.0), st.just(0.5), st.floats(0, 2)), max_size=80))
+def test_the_meter_agrees_with_counting_all_pairs(steps: list[float]) -> None:
+    now, times, peak = 0.0, list[float](), 0
+    meter = RateMeter(lambda: now)
+    for step in steps:
+        now += step
+        meter.mark()
+        times.append(now)
+        within = sum(1 for time in times if time > now - 1.0)
+        peak = max(peak, within)
+        assert meter.per_second() == within
+        assert (meter.peak, meter.total) == (peak, len(times))
+
+
+@pytest.mark.parametrize("later", [1.0, 1.5, 100.0])
+def test_the_meter_forgets_what_left_a_second_ago(later: float) -> None:
+    now = 0.0
+    meter = RateMeter(lambda: now)
+    meter.mark()
+    now = later
+    assert (meter.per_second(), meter.peak) == (0, 1)

@@ -1,0 +1,184 @@
+"""The same command again: a job goes on, adds what is new, and refuses what would make its numbers lie (rule 6)."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.support.archives import message, write_lines
+from tests.support.processes import Finished, replay
+from tests.support.sandbox_process import SandboxProcess
+
+
+def run(cwd: Path, sandbox: SandboxProcess, *more: str, code: int = 0) -> Finished:
+    end = replay(cwd, "run", "logs", "--endpoint", sandbox.url, "--rps", "1000", "--json", *more)
+    assert end.code == code, end.err
+    return end
+
+
+def sent(sandbox: SandboxProcess) -> list[int]:
+    return sorted(line["body"]["properties"]["n"] for line in sandbox.received(recorded=True))
+
+
+def numbered(*numbers: int) -> list[dict[str, object]]:
+    return [message(n) for n in numbers]
+
+
+@pytest.fixture
+def logs(tmp_path: Path) -> Path:
+    write_lines(tmp_path / "logs" / "a.jsonl.gz", numbered(1, 2, 3))
+    return tmp_path / "logs"
+
+
+def test_a_finished_job_sends_nothing_and_repeats_its_exit_code(
+    tmp_path: Path, logs: Path, sandbox: SandboxProcess
+) -> None:
+    run(tmp_path, sandbox)
+    again = run(tmp_path, sandbox)
+    assert sent(sandbox) == [1, 2, 3]
+    assert "already complete" in again.summary["reason"]
+    assert again.require_closed_book()["records"]["delivered"] == 3
+    assert again.summary["run"]["requests"]["attempts"] == 0
+
+
+def test_the_exit_code_3_is_repeated_too(tmp_path: Path, logs: Path, sandbox: SandboxProcess) -> None:
+    write_lines(logs / "b.jsonl", [b"not json"])
+    run(tmp_path, sandbox, code=3)
+    assert "already complete" in run(tmp_path, sandbox, code=3).summary["reason"]
+
+
+def test_a_file_added_is_the_only_one_sent(tmp_path: Path, logs: Path, sandbox: SandboxProcess) -> None:
+    run(tmp_path, sandbox)
+    write_lines(logs / "b.jsonl", numbered(4))
+    again = run(tmp_path, sandbox)
+    assert sent(sandbox) == [1, 2, 3, 4]
+    assert again.require_closed_book()["objects"]["total"] == 2
+    assert again.summary["run"]["records"]["read"] == 1
+
+
+def test_a_finished_file_that_changed_is_noted_and_not_sent(
+    tmp_path: Path, logs: Path, sandbox: SandboxProcess
+) -> None:
+    run(tmp_path, sandbox)
+    write_lines(logs / "a.jsonl.gz", numbered(1, 2, 3, 4))
+    again = run(tmp_path, sandbox)
+    assert sent(sandbox) == [1, 2, 3]
+    assert again.summary["objects"]["changed"] == [str(logs / "a.jsonl.gz")]
+    assert "changed after it was finished" in again.err
+
+
+def test_a_file_that_changed_before_it_was_read_is_taken_as_it_is_now(
+    tmp_path: Path, logs: Path, sandbox: SandboxProcess
+) -> None:
+    """The first file is too long to be read to its end while its first message is under way."""
+    first = [message(n, userId="one") for n in range(100, 3100)]
+    write_lines(logs / "a.jsonl.gz", first)
+    write_lines(logs / "b.jsonl", numbered(4))
+    sandbox.faults([{"match": {"properties.n": 100}, "status": 401}])
+    run(tmp_path, sandbox, code=1)
+    write_lines(logs / "b.jsonl", numbered(5))
+    sandbox.faults([])
+    run(tmp_path, sandbox)
+    assert sent(sandbox) == [5, *range(100, 3100)]
+
+
+def test_a_file_that_changed_while_it_was_in_progress_is_refused(
+    tmp_path: Path, logs: Path, sandbox: SandboxProcess
+) -> None:
+    sandbox.faults([{"match": {"properties.n": 2}, "status": 401}])
+    run(tmp_path, sandbox, code=1)
+    write_lines(logs / "a.jsonl.gz", numbered(1, 3))
+    end = run(tmp_path, sandbox, code=2)
+    assert f"{logs / 'a.jsonl.gz'} changed since a part of it was sent" in end.err
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"), [(["--strict"], "--strict"), (["--project-name", "Shop"], "--project-name")]
+)
+def test_other_settings_are_refused_by_name(
+    tmp_path: Path, logs: Path, sandbox: SandboxProcess, changes: list[str], named: str
+) -> None:
+    run(tmp_path, sandbox)
+    assert named in run(tmp_path, sandbox, *changes, code=2).err
+
+
+def test_pace_and_policy_may_change_freely(tmp_path: Path, logs: Path, sandbox: SandboxProcess) -> None:
+    run(tmp_path, sandbox)
+    run(tmp_path, sandbox, "--rps", "7", "--concurrency", "3", "--in-doubt", "dead-letter", "--retry-for", "1m")
+
+
+def test_restart_begins_anew_and_keeps_the_old_files_aside(
+    tmp_path: Path, logs: Path, sandbox: SandboxProcess
+) -> None:
+    write_lines(logs / "b.jsonl", [b"not json"])
+    run(tmp_path, sandbox, "--name", "job", code=3)
+    run(tmp_path, sandbox, "--name", "job", "--restart", code=3)
+    assert sent(sandbox) == [1, 1, 2, 2, 3, 3]
+    names = sorted(path.name.split(".2")[0] for path in (tmp_path / ".replay").iterdir() if ".2" in path.name)
+    assert names == ["job.ckpt", "job.dead-letters.jsonl"]
+
+
+def test_must_resume_refuses_to_begin(tmp_path: Path, logs: Path, sandbox: SandboxProcess) -> None:
+    end = run(tmp_path, sandbox, "--must-resume", code=2)
+    assert "--must-resume" in end.err
+    assert not (tmp_path / ".replay").exists() or not list((tmp_path / ".replay").glob("*.ckpt"))
+
+
+def test_a_checkpoint_of_another_job_is_refused(tmp_path: Path, logs: Path, sandbox: SandboxProcess) -> None:
+    run(tmp_path, sandbox, "--name", "job")
+    write_lines(tmp_path / "others" / "a.jsonl", numbered(9))
+    end = replay(tmp_path, "run", "others", "--endpoint", sandbox.url, "--name", "job")
+    assert end.code == 2
+    assert "belongs to another job" in end.err
+
+
+def test_a_file_that_is_no_checkpoint_is_refused_and_left_alone(
+    tmp_path: Path, logs: Path, sandbox: SandboxProcess
+) -> None:
+    (tmp_path / "notes.ckpt").write_text("my notes")
+    end = run(tmp_path, sandbox, "--checkpoint", "notes.ckpt", code=2)
+    assert "not a replay checkpoint" in end.err
+    assert (tmp_path / "notes.ckpt").read_text() == "my notes"
+
+
+def test_resume_goes_on_with_the_stored_sources_and_settings(
+    tmp_path: Path, logs: Path, sandbox: SandboxProcess
+) -> None:
+    sandbox.faults([{"match": {"properties.n": 2}, "status": 403}])
+    run(tmp_path, sandbox, "--name", "job", "--project-name", "Shop", code=1)
+    sandbox.faults([])
+    end = replay(tmp_path, "resume", ".replay/job.ckpt", "--json")
+    assert end.code == 0, end.err
+    assert end.require_closed_book()["records"]["delivered"] == 3
+    bodies = [line["body"] for line in sandbox.received(recorded=True)]
+    assert {body["properties"]["moe_project_name"] for body in bodies} == {"Shop"}
+
+
+def test_the_job_is_found_from_another_folder_spelled_otherwise(
+    tmp_path: Path, logs: Path, sandbox: SandboxProcess
+) -> None:
+    """A source is canonical: a job does not depend on how its path was typed."""
+    run(tmp_path, sandbox)
+    spelled = os.path.join(str(tmp_path), "logs", "..", "logs") + "/"
+    end = replay(tmp_path, "run", spelled, "--endpoint", sandbox.url, "--json")
+    assert "already complete" in end.summary["reason"]
+
+
+def test_two_runs_of_one_checkpoint_or_one_workspace_never_go_together(
+    tmp_path: Path, logs: Path, sandbox: SandboxProcess
+) -> None:
+    """The second is refused, naming the first's pid."""
+    from tests.support.processes import start
+
+    write_lines(tmp_path / "others" / "a.jsonl", numbered(9))
+    sandbox.faults([{"latency": 5}])
+    first = start(tmp_path, "run", "logs", "--endpoint", sandbox.url, "--name", "job")
+    while not sandbox.stats()["attempts"]:
+        assert first.poll() is None
+    same_checkpoint = replay(tmp_path, "run", "logs", "--endpoint", sandbox.url, "--name", "job")
+    same_workspace = replay(tmp_path, "run", "others", "--endpoint", sandbox.url)
+    first.kill()
+    first.communicate()
+    assert same_checkpoint.code == same_workspace.code == 1
+    assert f"another run (pid {first.pid}) is using the checkpoint" in same_checkpoint.err
+    assert f"another run (pid {first.pid}) is using the workspace" in same_workspace.err
