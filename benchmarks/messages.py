@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-_WORDS = "alpha beta gamma delta order cart view page zed".split()
+_WORDS = ["alpha", "beta", "gamma", "delta", "order", "cart", "view", "page", "zed"]
 
 
 def write_archive(path: Path, count: int, users: int = 5000, seed: int = 2) -> Path:

@@ -74,12 +74,7 @@ class Preparation:
                     self._warn(LONE_SURROGATE, "lone surrogates would be sent as U+FFFD", prepared)
                 time = message.get("timestamp")
                 # The archives' form sorts as text; every other is brought into it.
-                if (
-                    time.__class__ is not str
-                    or len(time) != _ISO_LENGTH
-                    or time[4:20:3] != "--T::."
-                    or time[-1] != "Z"
-                ):
+                if time.__class__ is not str or len(time) != _ISO_LENGTH or time[4:20:3] != "--T::." or time[-1] != "Z":
                     time = self._odd_time(time, times[-1], prepared)
                 if time > now:
                     refuse_future(message["timestamp"])

@@ -283,6 +283,11 @@ class Replay:
     async def _admit(self, work: Work, prepared: Prepared) -> None:
         """Take a batch into the book and its requests into their lanes, a few at a time to keep the loop on time."""
         batch = work.batches.pop(prepared.batch.first, None)
+        if any(first < prepared.batch.next for first in work.batches):
+            raise FatalError(
+                f"{work.object.uri} falls into other batches than when it was first read, so the checkpoint does not "
+                "fit it: go on with the version of replay that began the job, or begin anew with --restart"
+            )
         unit = str(prepared.batch.unit)
         if batch is None:
             batch = self._open(work, prepared, unit)
@@ -368,10 +373,10 @@ class Replay:
             await self._cap.take()
             self._require_going()
             left = True
+            self._in_flight += 1
             on_pad = False
             self._launch_pad.release()
 
-        self._in_flight += 1
         try:
             await self._launch_pad.acquire()
             on_pad = True
@@ -387,20 +392,19 @@ class Replay:
                 self._ledger.withdraw(keys)
             raise
         finally:
-            self._in_flight -= 1
+            self._in_flight -= left
             if on_pad:
                 self._launch_pad.release()
-        self._act(pending, keys, reply, intended)
+        self._act(pending, keys if intended else [], reply)
 
     def _require_going(self) -> None:
         if self._stopping:
             raise _WithdrawnError
 
-    def _act(self, pending: _Pending, keys: list[AttemptKey], reply: Reply, intended: bool) -> None:
+    def _act(self, pending: _Pending, keys: list[AttemptKey], reply: Reply) -> None:
         outcome = classify(reply, time.time())
         doubt = outcome.reason if outcome.verdict is Verdict.IN_DOUBT else None
-        if intended:
-            self._ledger.conclude(keys, reply.label, doubt)
+        self._ledger.conclude(keys, reply.label, doubt)
         match outcome.verdict:
             case Verdict.DELIVERED:
                 self._deliver(pending)

@@ -81,9 +81,7 @@ class DryRun:
             for ordinal in request.ordinals:
                 row = rows.setdefault(ordinal, {"outcome": "request", "reason": None, "requests": []})
                 url = f"{self._endpoint}{request.path}"
-                row["requests"].append(
-                    {"method": request.method, "url": url, "body": orjson.Fragment(request.body)}
-                )
+                row["requests"].append({"method": request.method, "url": url, "body": orjson.Fragment(request.body)})
         for ordinal, reason in prepared.skipped:
             rows[ordinal] = {"outcome": "skipped", "reason": reason, "requests": []}
         for rejected in prepared.rejected:

@@ -9,7 +9,7 @@ lines (`lines`) or rows (`parquet`, with `columns`) out of it. Everything is str
 """
 
 from replay_cli.archive.locations import canonical, open_source
-from replay_cli.archive.reader import read
+from replay_cli.archive.reader import read, warm_up
 from replay_cli.archive.source import Listing, Source
 
-__all__ = ["Listing", "Source", "canonical", "open_source", "read"]
+__all__ = ["Listing", "Source", "canonical", "open_source", "read", "warm_up"]

@@ -177,9 +177,7 @@ class ZstdStream:
         except OSError as error:
             if error.errno is not None:  # the disk's, not Arrow's
                 raise
-            raise Damage(
-                f"the zstd data is cut off or corrupt before byte {self._file.tell()} ({error})"
-            ) from error
+            raise Damage(f"the zstd data is cut off or corrupt before byte {self._file.tell()} ({error})") from error
         return piece
 
 

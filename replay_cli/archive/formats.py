@@ -37,7 +37,8 @@ def sniff(head: bytes) -> Format:
 
 def unknown_format(head: bytes) -> str:
     """Make a sentence about what could not be recognised."""
-    return f"unknown format (starts with {head[:8]!r}): neither JSON lines, gzip, zstd nor Parquet"
+    beginning = repr(head[:8])[2:-1]
+    return f"unknown format (starts with {beginning}): neither JSON lines, gzip, zstd nor Parquet"
 
 
 def _is_skippable_frame(head: bytes) -> bool:

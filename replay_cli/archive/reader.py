@@ -1,6 +1,7 @@
 """From one object to its batches."""
 
 from collections.abc import Iterable, Iterator
+from importlib import import_module
 from typing import BinaryIO
 
 from replay_cli.archive.compression import CarefulGzipStream, Damage, GzipStream, Open, ZstdStream, pieces
@@ -41,6 +42,12 @@ def read(source: Source, obj: ArchiveObject, start: int = 0) -> Iterator[RecordB
         else:
             text = _text(obj, stored, pieces(file, *_STREAMS[stored]))
             yield from line_batches(obj, text, start, file.tell)
+
+
+def warm_up(objects: Iterable[ArchiveObject]) -> None:
+    """Import what reading these objects will need, before a loop runs that an import would hold up."""
+    if any(obj.uri.endswith(".parquet") for obj in objects):
+        import_module("replay_cli.archive.parquet")
 
 
 def _head(file: BinaryIO) -> bytes:

@@ -58,9 +58,7 @@ async def _check_credentials(destination: Destination, key: str, ca_file: Any) -
         return _tell(name, False, reply.cause)
     if 200 <= reply.status < 300:
         return _tell(name, True, "the credentials are good")
-    return _tell(
-        name, False, f"HTTP {reply.status}: {_MEANINGS.get(reply.status, 'not what the check should answer')}"
-    )
+    return _tell(name, False, f"HTTP {reply.status}: {_MEANINGS.get(reply.status, 'not what the check should answer')}")
 
 
 async def _ask(endpoint: str, workspace_id: str, key: str, ca_file: Any) -> Reply:

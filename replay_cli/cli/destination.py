@@ -46,9 +46,7 @@ def choose(region: str | None, endpoint: str | None, sandbox: bool, workspace_id
     Raises:
         UsageError: not exactly one of the three, a URL that cannot be used, or no workspace.
     """
-    given = [
-        name for name, value in (("--region", region), ("--endpoint", endpoint), ("--sandbox", sandbox)) if value
-    ]
+    given = [name for name, value in (("--region", region), ("--endpoint", endpoint), ("--sandbox", sandbox)) if value]
     if len(given) != 1:
         found = " and ".join(given) if given else "none"
         raise UsageError(f"give exactly one of --region, --endpoint and --sandbox (found: {found})")

@@ -45,9 +45,7 @@ class _LazyGroup(click.Group):
             ctx.exit(error.exit_code)
 
 
-@click.group(
-    cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "auto_envvar_prefix": "REPLAY"}
-)
+@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "auto_envvar_prefix": "REPLAY"})
 @click.version_option(__version__, prog_name="replay")
 def group() -> None:
     """Re-send archived Twilio Segment events to MoEngage.

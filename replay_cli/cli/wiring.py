@@ -14,7 +14,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from replay_cli.archive import Listing, Source, open_source
+from replay_cli.archive import Listing, Source, open_source, warm_up
 from replay_cli.cli.destination import SANDBOX, Destination
 from replay_cli.delivery.cap import Cap
 from replay_cli.delivery.transport import Transport
@@ -159,9 +159,7 @@ def _work(store: Store, state: ObjectState, obj: ArchiveObject) -> Work:
     )
 
 
-def _run(
-    store: Store, path: Path, plan: Plan, session: Session, key: str, ignored: int, console: Console
-) -> Summary:
+def _run(store: Store, path: Path, plan: Plan, session: Session, key: str, ignored: int, console: Console) -> Summary:
     began = time.time()
     letters = DeadLetterFile(dead_letter_path(path))
     letters.recover(store)
@@ -178,6 +176,7 @@ def _run(
 def _drive(
     store: Store, letters: DeadLetterFile, plan: Plan, session: Session, key: str, console: Console
 ) -> tuple[Ending, dict[str, object]]:
+    warm_up(work.object for work in plan.work)
     _keep_the_loop_on_time()
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         return runner.run(_conduct(store, letters, plan, session, key, console))

@@ -82,8 +82,6 @@ def _line(fields: dict[str, Any], record: bytes) -> bytes:
     except orjson.JSONDecodeError:
         document = None
     kept = (
-        {"record": orjson.Fragment(record)}
-        if isinstance(document, dict)
-        else {"text": record.decode(errors="replace")}
+        {"record": orjson.Fragment(record)} if isinstance(document, dict) else {"text": record.decode(errors="replace")}
     )
     return orjson.dumps(fields | kept, option=orjson.OPT_APPEND_NEWLINE)

@@ -218,9 +218,7 @@ class Ledger:
         for batch in self._changed:
             owner = self._progress.get(batch.object_id)
             if owner is not None and batch.next > owner.watermark:
-                group.batches.append(
-                    (batch.object_id, batch.first, batch.next, batch.unsettled, bytes(batch.settled))
-                )
+                group.batches.append((batch.object_id, batch.first, batch.next, batch.unsettled, bytes(batch.settled)))
         self._moved.clear()
         self._changed.clear()
         return group
@@ -234,9 +232,7 @@ class Ledger:
         self._commit = None
         error = done.exception()
         if error is not None:
-            self.failure = (
-                error if isinstance(error, FatalError) else FatalError(f"the checkpoint failed: {error!r}")
-            )
+            self.failure = error if isinstance(error, FatalError) else FatalError(f"the checkpoint failed: {error!r}")
             self._on_failure(self.failure)
             self._durable.set()
         durable.set()

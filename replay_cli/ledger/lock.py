@@ -44,9 +44,7 @@ class RunLock:
             os.close(self._descriptor)
             if not isinstance(error, BlockingIOError):
                 raise FatalError(f"cannot lock {self._path}: {error.strerror}") from None
-            raise FatalError(
-                f"another run (pid {holder}) is using {self._purpose}; wait for it, or stop it"
-            ) from None
+            raise FatalError(f"another run (pid {holder}) is using {self._purpose}; wait for it, or stop it") from None
         if self._writable:
             os.ftruncate(self._descriptor, 0)
             os.pwrite(self._descriptor, f"{os.getpid()}\n".encode(), 0)

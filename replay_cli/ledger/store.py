@@ -255,8 +255,7 @@ class Store:
             UsageError: an object changed while it was in progress.
         """
         known = {
-            row[1]: ObjectState(*row)
-            for row in self._db.execute("SELECT id, uri, etag, state, watermark FROM object")
+            row[1]: ObjectState(*row) for row in self._db.execute("SELECT id, uri, etag, state, watermark FROM object")
         }
         changed: list[str] = []
         order = []
@@ -351,9 +350,7 @@ class Store:
                     "INSERT INTO in_doubt (object, ordinal, part, attempt, at, cause) "
                     "SELECT object, ordinal, part, attempt, at, 'interrupted' FROM intent"
                 )
-                attempts = self._value(
-                    "SELECT count(*) FROM (SELECT DISTINCT object, part, attempt, at FROM intent)"
-                )
+                attempts = self._value("SELECT count(*) FROM (SELECT DISTINCT object, part, attempt, at FROM intent)")
                 db.execute("DELETE FROM intent")
                 _add_counts(db, Counter({"interrupted": attempts}))
         return count
@@ -411,9 +408,7 @@ class Store:
 
     def changed(self) -> list[str]:
         """Return the objects that changed after they were finished."""
-        return [
-            uri for (uri,) in self._db.execute("SELECT uri FROM object WHERE changed_etag IS NOT NULL ORDER BY id")
-        ]
+        return [uri for (uri,) in self._db.execute("SELECT uri FROM object WHERE changed_etag IS NOT NULL ORDER BY id")]
 
     def replies(self) -> dict[str, int]:
         return dict(self._db.execute("SELECT label, n FROM reply ORDER BY label"))
@@ -427,9 +422,7 @@ class Store:
 
     def runs(self) -> list[dict[str, Any]]:
         """Return the job's runs, oldest first."""
-        cursor = self._db.execute(
-            "SELECT id, started, seen, state, reason, pid, host, version FROM run ORDER BY id"
-        )
+        cursor = self._db.execute("SELECT id, started, seen, state, reason, pid, host, version FROM run ORDER BY id")
         names = [column[0] for column in cursor.description]
         return [dict(zip(names, row, strict=True)) for row in cursor]
 
@@ -505,9 +498,7 @@ def _apply_progress(db: sqlite3.Connection, group: Group) -> None:
 def _apply_attempts(db: sqlite3.Connection, group: Group) -> None:
     # Intents first: an attempt may begin and end within one group.
     db.executemany("INSERT INTO intent VALUES (?, ?, ?, ?, ?)", group.intents)
-    db.executemany(
-        "DELETE FROM intent WHERE object = ? AND ordinal = ? AND part = ? AND attempt = ?", group.concluded
-    )
+    db.executemany("DELETE FROM intent WHERE object = ? AND ordinal = ? AND part = ? AND attempt = ?", group.concluded)
     db.executemany(
         "INSERT INTO in_doubt (object, ordinal, part, attempt, at, cause) VALUES (?, ?, ?, ?, ?, ?)",
         group.in_doubt,
@@ -517,6 +508,4 @@ def _apply_attempts(db: sqlite3.Connection, group: Group) -> None:
 
 
 def _add_counts(db: sqlite3.Connection, counts: Counter[str]) -> None:
-    db.executemany(
-        "INSERT INTO reply VALUES (?, ?) ON CONFLICT DO UPDATE SET n = n + excluded.n", list(counts.items())
-    )
+    db.executemany("INSERT INTO reply VALUES (?, ?) ON CONFLICT DO UPDATE SET n = n + excluded.n", list(counts.items()))

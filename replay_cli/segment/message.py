@@ -15,6 +15,7 @@ _OPENING, _CLOSING = frozenset(b"{["), frozenset(b"}]")
 _STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
+
 class MalformedError(ValueError):
     """A record that is no message: `reason` for the book, the text for a person."""
 
@@ -142,9 +143,9 @@ _EMBEDDED = re.compile(rb'((\\+")%b\2\s*:\s*\2).*?(?=\2|\Z)' % _KEY, re.IGNORECA
 
 
 def masked(record: bytes) -> bytes:
-    """Return a record's text with every `writeKey` masked: it is a secret, and must not be kept.
+    r"""Return a record's text with every `writeKey` masked: it is a secret, and must not be kept.
 
     Works on the text, so on malformed and cut off texts too; all else stays as it is. The key may be written with
-    escapes (`write\\u004bey`), in any case, or as `write_key`; its value is a text, a number or a word.
+    escapes (`write\u004bey`), in any case, or as `write_key`; its value is a text, a number or a word.
     """
     return _EMBEDDED.sub(rb"\1***", _WRITE_KEY.sub(rb'\1"***"', record))

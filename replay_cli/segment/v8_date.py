@@ -24,9 +24,7 @@ _ISO_START = re.compile(
     r"(?:-(?:(0[1-9]|1[0-2])(?![0-9])(?:-(?:(0[1-9]|[12][0-9]|3[01])(?![0-9]))?)?)?)?"
 )
 # To V8 a word is a run of anything from "A" upwards: brackets, emoji, U+2028 too.
-_TOKEN = re.compile(
-    rf"(?P<number>[0-9]+)|(?P<space>[{SPACE}]+)|(?P<word>[^\x00-@{SPACE}]+)|(?P<symbol>.)", re.DOTALL
-)
+_TOKEN = re.compile(rf"(?P<number>[0-9]+)|(?P<space>[{SPACE}]+)|(?P<word>[^\x00-@{SPACE}]+)|(?P<symbol>.)", re.DOTALL)
 _PARENTHESIS = re.compile(r"([()])")
 
 _MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]

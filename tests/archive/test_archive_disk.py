@@ -68,9 +68,7 @@ def test_several_locations_are_merged_in_one_order(tmp_path: Path) -> None:
     assert [Path(name).name for name in found] == ["b.gz", "a.gz"]
 
 
-def test_an_object_is_known_by_its_absolute_path_without_links(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_object_is_known_by_its_absolute_path_without_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     make(tmp_path, "real/a.gz")
     (tmp_path / "link").symlink_to("real")
     monkeypatch.chdir(tmp_path)
@@ -118,9 +116,7 @@ def test_no_location_is_a_usage_error() -> None:
         open_source([])
 
 
-def test_an_unreadable_file_is_named_before_anything_is_read(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_unreadable_file_is_named_before_anything_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     make(tmp_path, "a.gz", "b.gz")
     monkeypatch.setattr(os, "access", lambda path, mode: not str(path).endswith("b.gz"))
     with pytest.raises(FatalError, match=r"b\.gz cannot be read: permission denied"):

@@ -132,9 +132,7 @@ def test_a_column_of_json_text_is_given_as_it_is(tmp_path: Path, kind: pa.DataTy
     """Bytes, so that the same parser, rejections and masking serve as for lines."""
     texts = ['{"type":"track"}', None, "no json", "  "]
     columns = {"received_at": ["x"] * 4, "Message": pa.array(texts).cast(pa.binary()).cast(pa.string())}
-    columns["Message"] = (
-        pa.array([t and t.encode() for t in texts]) if kind == pa.binary() else pa.array(texts, kind)
-    )
+    columns["Message"] = pa.array([t and t.encode() for t in texts]) if kind == pa.binary() else pa.array(texts, kind)
     assert records(stored(tmp_path / "a", columns)) == [b'{"type":"track"}', b"", b"no json", b""]
 
 

@@ -52,9 +52,7 @@ TEXT = b'{"a":1}\n{"b":2}\n'
     [TEXT, gzip.compress(TEXT), pa.compress(TEXT, codec="zstd", asbytes=True)],
     ids=["text", "gzip", "zstd"],
 )
-def test_the_format_is_known_by_the_first_bytes_and_never_by_the_name(
-    tmp_path: Path, name: str, stored: bytes
-) -> None:
+def test_the_format_is_known_by_the_first_bytes_and_never_by_the_name(tmp_path: Path, name: str, stored: bytes) -> None:
     (tmp_path / name).write_bytes(stored)
     assert records(tmp_path / name) == [b'{"a":1}', b'{"b":2}']
 

@@ -44,9 +44,7 @@ def content(path: Path) -> Any:
 
 def files(root: Path) -> dict[str, Path]:
     found = (path for path in root.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
-    return {
-        str(path.relative_to(root)): path for path in found if path.name not in ("make_samples.py", "README.md")
-    }
+    return {str(path.relative_to(root)): path for path in found if path.name not in ("make_samples.py", "README.md")}
 
 
 def test_the_script_makes_the_samples_as_they_are(tmp_path: Path) -> None:
@@ -63,9 +61,7 @@ def test_the_samples_are_small() -> None:
 
 def messages(folder: str) -> list[dict[str, Any]]:
     source = open_source([str(SAMPLES / folder)])
-    records = [
-        record for obj in source.listing().objects for batch in read(source, obj) for record in batch.records
-    ]
+    records = [record for obj in source.listing().objects for batch in read(source, obj) for record in batch.records]
     found = []
     for record in records:
         assert not isinstance(record, Unreadable)

@@ -5,6 +5,7 @@ import math
 import random
 from bisect import bisect_left
 from collections.abc import Sequence
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -46,7 +47,7 @@ def arrivals(rps: float) -> st.SearchStrategy[list[tuple[float, int]]]:
     return st.lists(st.tuples(idle, st.integers(0, most)), max_size=6)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.data(), RATES | SLOW)
 def test_no_rolling_second_lets_more_through_than_the_cap(data: st.DataObject, rps: float) -> None:
     """Of a rate that is no whole number, the second may see the next one: 2.5/s is one each 0.4 s."""
@@ -56,7 +57,7 @@ def test_no_rolling_second_lets_more_through_than_the_cap(data: st.DataObject, r
     assert most_in_a_second(times) <= math.ceil(rps)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.data(), RATES, st.integers(0, 2**32))
 def test_timers_that_fire_late_do_not_let_attempts_bunch(data: st.DataObject, rps: float, seed: int) -> None:
     generator = random.Random(seed)
@@ -64,7 +65,7 @@ def test_timers_that_fire_late_do_not_let_attempts_bunch(data: st.DataObject, rp
     assert most_in_a_second(times) <= rps + (rps < 1)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(RATES.filter(lambda rps: rps >= 1))
 def test_a_little_jitter_on_the_way_does_not_break_the_cap_at_the_server(rps: float) -> None:
     """One attempt more than `rps` takes 1.01 s at least: 10 ms are left for the network."""
@@ -73,7 +74,7 @@ def test_a_little_jitter_on_the_way_does_not_break_the_cap_at_the_server(rps: fl
     assert all(times[n + longer] - times[n] >= 1.01 - 1e-4 for n in range(len(times) - longer))
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.sampled_from([10, 11, 20, 50, 99, 100, 101, 150, 250, 499, 500, 1000, 5000]), st.integers(0, 2**32))
 def test_steady_demand_gets_97_percent_of_the_cap_though_timers_are_a_millisecond_late(rps: int, seed: int) -> None:
     generator = random.Random(seed)
@@ -82,11 +83,11 @@ def test_steady_demand_gets_97_percent_of_the_cap_though_timers_are_a_millisecon
     assert count / (times[-1] - times[0]) >= 0.97 * rps
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(SLOW, st.floats(0, 60))
 def test_below_ten_a_second_attempts_are_spaced_evenly(rps: float, idle: float) -> None:
     times = run(grants(rps, [(idle, 12), (idle, 12)]))
-    assert all(later - earlier >= 1 / rps for earlier, later in zip(times, times[1:], strict=False))
+    assert all(later - earlier >= 1 / rps for earlier, later in pairwise(times))
 
 
 def test_a_waiter_that_gives_up_costs_the_others_nothing() -> None:

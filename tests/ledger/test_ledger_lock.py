@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from replay_cli.errors import FatalError
+from replay_cli.ledger import lock
 from replay_cli.ledger.lock import RunLock, checkpoint_lock, is_locked, workspace_lock
 
 HOLD = """
@@ -68,11 +69,11 @@ def test_a_lock_names_who_holds_it_now(tmp_path: Path) -> None:
 def test_a_refused_run_keeps_no_file_open(tmp_path: Path) -> None:
     path = tmp_path / "lock"
     with RunLock(path, "it"):
-        before = len(os.listdir("/proc/self/fd"))
+        before = len(list(Path("/proc/self/fd").iterdir()))
         for _ in range(5):
             with pytest.raises(FatalError), RunLock(path, "it"):
                 pytest.fail("two runs")
-        assert len(os.listdir("/proc/self/fd")) == before
+        assert len(list(Path("/proc/self/fd").iterdir())) == before
 
 
 def test_a_lock_follows_no_link(tmp_path: Path) -> None:
@@ -85,7 +86,8 @@ def test_a_lock_follows_no_link(tmp_path: Path) -> None:
     assert target.read_text() == "content"
 
 
-def test_one_run_for_a_workspace_and_endpoint_on_a_machine() -> None:
+def test_one_run_for_a_workspace_and_endpoint_on_a_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lock, "_MACHINE_WIDE", (tmp_path,))
     endpoint = f"https://test-{os.getpid()}.invalid"
     with (
         workspace_lock(endpoint, "w1"),

@@ -3,6 +3,7 @@ import sqlite3
 import stat
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -48,7 +49,7 @@ def test_what_is_committed_survives_a_power_cut(tmp_path: Path) -> None:
 def test_a_checkpoint_is_never_written_over(tmp_path: Path) -> None:
     new_store(tmp_path).close()
     before = (tmp_path / "job.ckpt").read_bytes()
-    with pytest.raises(FatalError, match="cannot create the checkpoint .*File exists"):
+    with pytest.raises(FatalError, match=r"cannot create the checkpoint .*File exists"):
         Store.create(tmp_path / "job.ckpt", JOB)
     assert (tmp_path / "job.ckpt").read_bytes() == before
 
@@ -224,7 +225,7 @@ def full_group() -> Group:
     return group
 
 
-def everything(path: Path) -> dict[str, list[object]]:
+def everything(path: Path) -> dict[str, list[Any]]:
     tables = ["meta", "object", "batch", "delivered_part", "tally", "intent", "in_doubt", "dead_letter", "reply", "run"]
     return {table: rows(path, f"SELECT * FROM {table} ORDER BY 1, 2") for table in tables}
 
@@ -337,7 +338,7 @@ def test_a_book_that_does_not_close_says_so(tmp_path: Path, mistake: str) -> Non
     store.apply(Group(opened=[(1, 5), (2, 2)], batches=[(1, 0, 5, 1, b"\x0f")], tallies=tallies))
     store.verify_book()
     store._db.execute(mistake)
-    with pytest.raises(BookError, match="does not close: .* This is a bug"):
+    with pytest.raises(BookError, match=r"does not close: .* This is a bug"):
         store.verify_book()
     store.close()
 

@@ -1,6 +1,5 @@
 """The same command again: a job goes on, adds what is new, and refuses what would make its numbers lie (rule 6)."""
 
-import os
 from pathlib import Path
 
 import pytest
@@ -107,9 +106,7 @@ def test_pace_and_policy_may_change_freely(tmp_path: Path, logs: Path, sandbox: 
     run(tmp_path, sandbox, "--rps", "7", "--concurrency", "3", "--in-doubt", "dead-letter", "--retry-for", "1m")
 
 
-def test_restart_begins_anew_and_keeps_the_old_files_aside(
-    tmp_path: Path, logs: Path, sandbox: SandboxProcess
-) -> None:
+def test_restart_begins_anew_and_keeps_the_old_files_aside(tmp_path: Path, logs: Path, sandbox: SandboxProcess) -> None:
     write_lines(logs / "b.jsonl", [b"not json"])
     run(tmp_path, sandbox, "--name", "job", code=3)
     run(tmp_path, sandbox, "--name", "job", "--restart", code=3)
@@ -159,7 +156,7 @@ def test_the_job_is_found_from_another_folder_spelled_otherwise(
 ) -> None:
     """A source is canonical: a job does not depend on how its path was typed."""
     run(tmp_path, sandbox)
-    spelled = os.path.join(str(tmp_path), "logs", "..", "logs") + "/"
+    spelled = f"{tmp_path}/logs/../logs/"
     end = replay(tmp_path, "run", spelled, "--endpoint", sandbox.url, "--json")
     assert "already complete" in end.summary["reason"]
 

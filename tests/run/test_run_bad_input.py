@@ -1,7 +1,6 @@
 """Bad input: the bad record is rejected with its place and reason, and the rest goes on."""
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -114,7 +113,7 @@ def test_a_line_of_50_mb_is_rejected_and_costs_no_memory(tmp_path: Path, sandbox
 
 def test_secrets_are_kept_nowhere(tmp_path: Path, sandbox: SandboxProcess) -> None:
     """Neither the API key nor a write key is in any file or any output."""
-    records = [
+    records: list[dict[str, Any] | bytes] = [
         message(1, writeKey="WRITE-SECRET"),
         message(2, writeKey="WRITE-SECRET", timestamp="never"),
         b'{"writeKey": "WRITE-SECRET", "type": "track", ',
@@ -151,7 +150,7 @@ def test_an_api_key_is_in_no_file_and_no_output(tmp_path: Path) -> None:
 def test_a_file_that_cannot_be_read_stops_the_run_with_its_name(tmp_path: Path, sandbox: SandboxProcess) -> None:
     """A fault for the whole run: fix it, run again, and nothing is missing."""
     write_lines(tmp_path / "logs" / "a.jsonl", [message(1)])
-    os.symlink(tmp_path / "logs" / "loop.jsonl", tmp_path / "logs" / "loop.jsonl")
+    (tmp_path / "logs" / "loop.jsonl").symlink_to(tmp_path / "logs" / "loop.jsonl")
     end = replay(tmp_path, "run", "logs/loop.jsonl", "--endpoint", sandbox.url)
     assert end.code in (1, 2)
     assert "loop.jsonl" in end.err

@@ -18,9 +18,7 @@ COUNT = 300
 
 
 def run(cwd: Path, sandbox: SandboxProcess, *more: str) -> Finished:
-    return replay(
-        cwd, "run", "a.jsonl", "--endpoint", sandbox.url, "--name", "job", "--json", "--rps", "1000", *more
-    )
+    return replay(cwd, "run", "a.jsonl", "--endpoint", sandbox.url, "--name", "job", "--json", "--rps", "1000", *more)
 
 
 @pytest.fixture
@@ -199,9 +197,7 @@ def test_the_cap_holds_at_the_server(tmp_path: Path) -> None:
     """With a server that answers 429 beyond 200 in a rolling second, `--rps 200` sees none."""
     write_lines(tmp_path / "a.jsonl", [message(n, userId=f"user-{n}") for n in range(700)])
     with SandboxProcess(rps=200) as sandbox:
-        end = replay(
-            tmp_path, "run", "a.jsonl", "--endpoint", sandbox.url, "--name", "job", "--json", "--rps", "200"
-        )
+        end = replay(tmp_path, "run", "a.jsonl", "--endpoint", sandbox.url, "--name", "job", "--json", "--rps", "200")
         stats = sandbox.stats()
     assert end.summary["requests"]["by_status"] == {"200": 700}
     assert stats["peak_per_second"] <= 200

@@ -3,6 +3,7 @@
 import json
 import socket
 from pathlib import Path
+from typing import Any
 
 from tests.support.archives import message, write_lines
 from tests.support.processes import replay
@@ -41,7 +42,7 @@ def test_it_needs_neither_a_destination_nor_credentials(tmp_path: Path) -> None:
 
 
 def test_its_output_says_for_each_record_what_becomes_of_it(tmp_path: Path) -> None:
-    records = [message(1), b"", message(2, type="page"), b"[1]", message(3)]
+    records: list[dict[str, Any] | bytes] = [message(1), b"", message(2, type="page"), b"[1]", message(3)]
     path = write_lines(tmp_path / "a.jsonl", records)
     end = replay(tmp_path, "run", "a.jsonl", "--region", "DC_02", "--dry-run", "--output", "out.jsonl")
     rows = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]

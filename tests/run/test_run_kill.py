@@ -1,4 +1,4 @@
-"""Kill at any instant: nothing is lost, and nothing arrives twice that was not in doubt (DESIGN rules 1 to 3, 5)."""
+"""Kill at any instant: nothing is lost, and nothing arrives twice that was not in doubt (rules 1 to 3, and 5)."""
 
 import json
 import random

@@ -30,9 +30,7 @@ from tests.support.sandbox_process import SandboxProcess
         ([], "SOURCE"),
     ],
 )
-def test_what_cannot_be_meant_is_refused_with_one_sentence(
-    tmp_path: Path, arguments: list[str], sentence: str
-) -> None:
+def test_what_cannot_be_meant_is_refused_with_one_sentence(tmp_path: Path, arguments: list[str], sentence: str) -> None:
     write_lines(tmp_path / "a.jsonl", [message(1)])
     end = replay(tmp_path, "run", *arguments)
     assert end.code == 2, end.err

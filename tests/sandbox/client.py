@@ -62,9 +62,7 @@ def parse_answer(raw: bytes) -> Answer:
     return Answer(int(first.split()[1]), headers, body)
 
 
-async def ask(
-    url: str, method: str, target: str, body: bytes = b"", headers: dict[str, str] | None = None
-) -> Answer:
+async def ask(url: str, method: str, target: str, body: bytes = b"", headers: dict[str, str] | None = None) -> Answer:
     return parse_answer(await exchange(url, write_request(method, target, body, headers)))
 
 

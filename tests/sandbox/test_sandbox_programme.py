@@ -55,9 +55,7 @@ def test_a_programme_reads_the_same_as_text_and_as_a_list() -> None:
         {"name": "outage", "between": [1, 2], "status": 503, "retry_after": 4},
         {"rate": 0.1, "hang": True},
     ]
-    assert (
-        parse_programme(rules) == parse_programme(json.dumps(rules)) == parse_programme(json.dumps(rules).encode())
-    )
+    assert parse_programme(rules) == parse_programme(json.dumps(rules)) == parse_programme(json.dumps(rules).encode())
 
 
 @pytest.mark.parametrize(

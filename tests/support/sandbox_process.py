@@ -58,9 +58,7 @@ class SandboxProcess(AbstractContextManager["SandboxProcess"]):
     def pid(self) -> int:
         return self._process.pid
 
-    def received(
-        self, after: int = 0, limit: int | None = None, recorded: bool = False
-    ) -> Iterator[dict[str, Any]]:
+    def received(self, after: int = 0, limit: int | None = None, recorded: bool = False) -> Iterator[dict[str, Any]]:
         query = f"?after={after}&recorded={int(recorded)}" + ("" if limit is None else f"&limit={limit}")
         with self._opener.open(f"{self.url}/_sandbox/received{query}", timeout=_ANSWER_SECONDS) as lines:
             yield from map(json.loads, lines)

@@ -1,0 +1,98 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from replay_cli.errors import UsageError
+from replay_cli.job import Job, dead_letter_path
+
+CHECKPOINT = Path("job.ckpt")
+JOB = Job(("/logs/a", "/logs/b"), "https://api-01.moengage.com", "W1", {"api": "actions", "strict": False})
+TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\n"), min_size=1, max_size=20)
+JOBS = st.builds(
+    Job, st.lists(TEXTS, min_size=1, max_size=3, unique=True).map(tuple), TEXTS, TEXTS, st.just({"api": "actions"})
+)
+
+
+def difference(job: Job, stored: Job) -> str:
+    with pytest.raises(UsageError) as raised:
+        job.require_same(stored, CHECKPOINT)
+    return str(raised.value)
+
+
+def test_a_name_is_for_people_and_for_good() -> None:
+    """A checkpoint is found by it: it must never change from one version to the next."""
+    assert JOB.name == "a-0ee09837"
+    assert Job(("s3://bucket/segment-logs/src 1/",), "sandbox", "w", {}).name.startswith("src-1-")
+    assert Job(("/",), "sandbox", "w", {}).name.startswith("job-")
+    assert Job(("/logs/*.gz",), "sandbox", "w", {}).name.startswith("gz-")
+
+
+@given(JOBS)
+def test_a_name_is_a_file_name(job: Job) -> None:
+    assert Path(job.name).name == job.name
+    assert len(job.name) <= 49
+    assert job.name.isascii()
+    assert not job.name.startswith((".", "-"))
+
+
+@given(JOBS, JOBS)
+def test_jobs_have_distinct_names_and_the_same_job_has_one(one: Job, other: Job) -> None:
+    same = (set(one.sources), one.endpoint, one.workspace_id) == (
+        set(other.sources),
+        other.endpoint,
+        other.workspace_id,
+    )
+    assert (one.name == other.name) == same
+    assert one._replace(sources=tuple(reversed(one.sources))).name == one.name
+    assert one._replace(settings={"api": "bulk"}).name == one.name, "settings do not make another job"
+
+
+@given(JOBS)
+def test_a_stored_job_is_the_same_job(job: Job) -> None:
+    stored = Job.from_stored(json.loads(json.dumps(job.stored())))
+    job.require_same(stored, CHECKPOINT)
+    job._replace(sources=tuple(reversed(job.sources))).require_same(stored, CHECKPOINT)
+    assert stored.name == job.name
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"sources": ("/logs/c",)}, "job.ckpt belongs to another job: its sources are /logs/a, /logs/b, not /logs/c"),
+        (
+            {"endpoint": "sandbox"},
+            "job.ckpt belongs to another job: its endpoint is https://api-01.moengage.com, not sandbox",
+        ),
+        ({"workspace_id": "W2"}, "job.ckpt belongs to another job: its workspace id is W1, not W2"),
+    ],
+)
+def test_another_job_is_refused_naming_the_difference(changes: dict[str, Any], expected: str) -> None:
+    assert difference(JOB._replace(**changes), JOB) == expected
+
+
+@pytest.mark.parametrize(
+    ("then", "now", "said"),
+    [
+        ({"strict": False}, {"strict": True}, "--strict was False when this job began and is True now"),
+        ({}, {"project_name": "x"}, "--project-name was not set when this job began and is x now"),
+        ({"project_name": "x"}, {}, "--project-name was x when this job began and is not set now"),
+        ({"event": ["a", "b"]}, {"event": ["a"]}, "--event was a, b when this job began and is a now"),
+        ({"a": 1, "b": 1}, {"a": 2, "b": 2}, "--a was 1"),
+    ],
+)
+def test_another_setting_is_refused_naming_the_option(then: Any, now: Any, said: str) -> None:
+    text = difference(JOB._replace(settings=now), JOB._replace(settings=then))
+    assert text.startswith(said)
+    assert text.endswith("use the same again, or begin a new job with --restart")
+
+
+def test_no_two_checkpoints_share_a_dead_letter_file() -> None:
+    assert dead_letter_path(Path("x/job.ckpt")) == Path("x/job.dead-letters.jsonl")
+    names = ["2025.01", "2025.02", "2025.ckpt", "2025.db", "job", "job.v1.ckpt"]
+    paths = {dead_letter_path(Path(name)) for name in names}
+    assert len(paths) == len(names)
+    assert not paths & {Path(name) for name in names}

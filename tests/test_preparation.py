@@ -1,0 +1,302 @@
+import json
+from collections import Counter
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from replay_cli.model import ArchiveObject, Message, Record, RecordBatch, Unit, Unreadable
+from replay_cli.moengage.actions import actions_mapping
+from replay_cli.moengage.mapping import Draft, Mapping, UnmappableError
+from replay_cli.moengage.preflight import MAX_BODY_BYTES
+from replay_cli.preparation import Preparation, Prepared, iso_instant, text_of
+
+NOW = datetime(2025, 6, 1, 12, tzinfo=UTC)
+OBJECT = ArchiveObject("/logs/a.jsonl", 1, "e")
+ACTIONS = actions_mapping("w")
+FIRST = 1000
+
+
+def prepare(records: Sequence[Record], *, mapping: Mapping = ACTIONS, strict: bool = False) -> Prepared:
+    batch = RecordBatch(OBJECT, FIRST, records, Unit.LINE, 1)
+    return Preparation(mapping, strict=strict, clock=NOW.timestamp)(batch)
+
+
+def track(timestamp: object = "2025-03-01T10:00:00.000Z", **more: Any) -> bytes:
+    message = {"type": "track", "event": "E", "userId": "user", "timestamp": timestamp} | more
+    return json.dumps({name: value for name, value in message.items() if value is not ...}).encode()
+
+
+def sent(prepared: Prepared) -> list[int]:
+    """Places in the batch, in the order of sending."""
+    return [request.ordinals[0] - FIRST for request in prepared.requests]
+
+
+def rejections(prepared: Prepared) -> list[tuple[int, str]]:
+    return [(rejected.ordinal - FIRST, rejected.reason) for rejected in prepared.rejected]
+
+
+# -- order ----------------------------------------------------------------------------------------------------
+
+
+def test_requests_leave_by_instant_not_by_text() -> None:
+    times: list[object] = [
+        "2025-03-01T12:00:00.000Z",
+        "2025-03-01T11:00:00.000+02:00",  # 09:00
+        "2025-03-01 10:00:00.000Z",
+        "2025-03-01T10:30:00Z",
+        "2025-03-01T10:29:59.999999Z",
+        1740816000,  # 08:00
+        "1740819000000",  # 08:50
+        "2025-03-01T07:00:00-0000",
+        "2025-03-01T05:00:00.000-08:00",  # 13:00
+    ]
+    order = sent(prepare([track(time) for time in times]))
+    assert order == [7, 5, 6, 1, 2, 4, 3, 0, 8]
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 10**7), st.integers(-14 * 60, 14 * 60), st.sampled_from(["T", " "])), max_size=30)
+)
+def test_whatever_form_times_have_they_sort_as_instants_and_ties_stay_in_place(
+    times: list[tuple[int, int, str]],
+) -> None:
+    base = datetime(2025, 1, 1, tzinfo=UTC)
+    records, instants = [], []
+    for seconds, offset, separator in times:
+        moment = (base + timedelta(seconds=seconds)).astimezone(timezone(timedelta(minutes=offset)))
+        text = moment.isoformat(separator, "milliseconds")
+        records.append(track(text.replace("+00:00", "Z")))
+        instants.append(moment.timestamp())
+    expected = sorted(range(len(times)), key=lambda index: instants[index])
+    assert sent(prepare(records)) == expected
+
+
+def test_records_without_a_time_stay_behind_the_one_before_them() -> None:
+    late, early = "2025-03-01T12:00:00.000Z", "2025-03-01T09:00:00.000Z"
+    records = [track(...), track(late), track(None), track(""), track("2025-13-45"), track(early), track(...)]
+    assert sent(prepare(records)) == [0, 5, 6, 1, 2, 3, 4]
+
+
+def test_a_rejected_record_takes_nobody_with_it() -> None:
+    """Who comes after it and has no time stays behind the last one that is sent."""
+    late, early = "2025-03-01T12:00:00.000Z", "2025-03-01T09:00:00.000Z"
+    records = [track(early), track(late, event=...), track(...), track("2025-03-01T10:00:00.000Z")]
+    prepared = prepare(records)
+    assert sent(prepared) == [0, 2, 3]
+    assert rejections(prepared) == [(1, "missing_event")]
+
+
+# -- future dates ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("time", "is_future"),
+    [
+        ("2025-06-01T12:00:00.000Z", False),
+        ("2025-06-01T12:00:00.001Z", True),
+        ("2025-06-01T14:00:00.000+02:00", False),
+        ("2025-06-01T13:59:00.000+02:00", False),
+        ("2025-06-01T11:00:01.000-01:00", True),
+        ("2025-06-01 12:00:00.001Z", True),
+        ("2025-06-01 12:00:00.000Z", False),
+        ("9999-12-31T23:59:59.999Z", True),
+        (int(NOW.timestamp()) + 1, True),
+        (int(NOW.timestamp()), False),
+        (int(NOW.timestamp()) * 1000 + 1000, True),
+        (-62135596800, False),
+    ],
+)
+def test_a_message_dated_after_now_is_rejected(time: object, is_future: bool) -> None:
+    prepared = prepare([track(time)])
+    assert rejections(prepared) == ([(0, "future_date")] if is_future else [])
+    assert len(prepared.requests) == (not is_future)
+
+
+@given(st.floats() | st.integers())
+def test_any_number_of_seconds_is_some_time(seconds: float) -> None:
+    if seconds == seconds:
+        assert "0001-01-01T00:00:00.000Z" <= iso_instant(seconds) <= "9999-12-31T23:59:59.999Z"
+
+
+# -- rules of MoEngage ----------------------------------------------------------------------------------------
+
+WARNED = [
+    (track(...), "missing_time"),
+    (track(userId="guest"), "reserved_id"),
+    (track(properties={"a": "\ud800"}), "lone_surrogate"),
+]
+
+
+@pytest.mark.parametrize(("record", "rule"), WARNED)
+def test_what_is_taken_but_not_as_meant_is_a_warning(record: bytes, rule: str) -> None:
+    prepared = prepare([record])
+    assert (prepared.warnings, len(prepared.requests), prepared.rejected) == (Counter({rule: 1}), 1, [])
+
+
+@pytest.mark.parametrize(("record", "rule"), WARNED)
+def test_strict_turns_a_warning_into_a_rejection(record: bytes, rule: str) -> None:
+    prepared = prepare([record], strict=True)
+    assert (prepared.warnings, prepared.requests, rejections(prepared)) == (Counter(), [], [(0, rule)])
+    assert prepared.rejected[0].record == record
+
+
+@pytest.mark.parametrize("strict", [False, True])
+def test_nothing_is_said_of_what_is_not_sent_at_all(strict: bool) -> None:
+    page = track(..., type="page", name="\ud800", userId="guest")
+    prepared = prepare([page], strict=strict)
+    assert [skipped.reason for skipped in prepared.skipped] == ["not_subscribed"]
+    assert (prepared.warnings, prepared.rejected) == (Counter(), [])
+
+
+def test_a_body_over_the_limit_is_rejected_and_one_at_it_is_not() -> None:
+    empty = len(prepare([track(properties={"a": ""})]).requests[0].body)
+    room = MAX_BODY_BYTES - empty
+    prepared = prepare([track(properties={"a": "x" * room}), track(properties={"a": "x" * (room + 1)})])
+    assert [len(request.body) for request in prepared.requests] == [MAX_BODY_BYTES]
+    assert rejections(prepared) == [(1, "too_large")]
+
+
+# -- requests -------------------------------------------------------------------------------------------------
+
+
+def three_parts(message: Message) -> Sequence[Draft]:
+    return tuple((f"/{n}", {"n": n, "of": message["userId"]}, ("u" + message["userId"],)) for n in range(3))
+
+
+def test_the_requests_of_a_record_are_numbered_and_stay_in_order() -> None:
+    prepared = prepare([track("2025-03-02T00:00:00.000Z"), track("2025-03-01T00:00:00.000Z")], mapping=three_parts)
+    assert [(request.ordinals, request.part, request.path) for request in prepared.requests] == [
+        ((1001,), 0, "/0"),
+        ((1001,), 1, "/1"),
+        ((1001,), 2, "/2"),
+        ((1000,), 0, "/0"),
+        ((1000,), 1, "/1"),
+        ((1000,), 2, "/2"),
+    ]
+
+
+def test_a_record_is_sent_whole_or_not_at_all() -> None:
+    """Its last request is too large: the first two do not leave either."""
+
+    def one_too_many(message: Message) -> Sequence[Draft]:
+        drafts = three_parts(message)
+        return (*drafts[:2], ("/2", {"a": "x" * message["properties"]["length"]}, ()))
+
+    records = [track(properties={"length": 1}), track(properties={"length": MAX_BODY_BYTES})]
+    prepared = prepare([*records, track("2025-02-01T00:00:00.000Z", properties={"length": 1})], mapping=one_too_many)
+    assert sent(prepared) == [2, 2, 2, 0, 0, 0]
+    assert rejections(prepared) == [(1, "too_large")]
+
+
+def test_a_request_carries_its_archived_text() -> None:
+    text = b'  {"type" : "track", "event":"E", "userId":"user", "timestamp":"2025-03-01T10:00:00.000Z", "n":1.0} '
+    (request,) = prepare([text]).requests
+    assert request.records == (text,)
+    assert (request.method, request.users) == ("POST", ("uuser",))
+
+
+def test_a_row_is_kept_as_the_json_that_it_became() -> None:
+    row = json.loads(track())
+    (request,) = prepare([row]).requests
+    assert json.loads(request.records[0]) == row
+
+
+# -- every record ---------------------------------------------------------------------------------------------
+
+
+def deep(depth: int) -> dict[str, Any]:
+    value: dict[str, Any] = {}
+    for _ in range(depth):
+        value = {"a": value}
+    return value
+
+
+def test_a_row_too_deep_to_write_is_rejected_not_a_crash() -> None:
+    row = {"type": "track", "event": "E", "userId": "user", "properties": deep(300)}
+    prepared = prepare([row, track()])
+    assert rejections(prepared) == [(0, "too_deep")]
+    assert json.loads(prepared.rejected[0].record) == {"type": "track", "event": "E", "userId": "user"}
+    assert sent(prepared) == [1]
+
+
+def test_an_unreadable_record_is_rejected_with_its_beginning() -> None:
+    prepared = prepare([Unreadable("oversized", "2,000,000 bytes", b'{"type":')])
+    (rejected,) = prepared.rejected
+    assert (rejected.reason, rejected.detail, rejected.record) == ("oversized", "2,000,000 bytes", b'{"type":')
+
+
+def test_blank_lines_take_an_ordinal_but_are_no_records() -> None:
+    prepared = prepare([b"", track(), b"", track()])
+    assert (prepared.records, sent(prepared)) == (2, [1, 3])
+
+
+TEXTS = st.text(max_size=4)
+ANY = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**63), 2**63) | st.floats() | TEXTS,
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(TEXTS, inner, max_size=2),
+    max_leaves=4,
+)
+TIMES = st.sampled_from(["2025-03-01T10:00:00.000Z", "2099-01-01T00:00:00.000Z", "2025-03-01", "0", 0, "no"]) | ANY
+CONTEXTS = st.fixed_dictionaries(
+    {},
+    optional={
+        part: ANY | st.dictionaries(st.sampled_from(["version", "name"]), ANY) for part in ("app", "os", "library")
+    },
+)
+MESSAGES = st.fixed_dictionaries(
+    {},
+    optional={
+        "type": st.sampled_from(["track", "identify", "page"]) | ANY,
+        "event": ANY,
+        "userId": st.sampled_from(["user", "guest", "1"]) | ANY,
+        "anonymousId": ANY,
+        "timestamp": TIMES,
+        "properties": ANY,
+        "traits": ANY,
+        "context": CONTEXTS | ANY,
+    },
+)
+RECORDS = st.lists(
+    st.one_of(
+        MESSAGES.map(lambda message: json.dumps(message).encode()),
+        MESSAGES.filter(lambda message: "\\ud" not in json.dumps(message)),
+        st.binary(max_size=8),
+        st.just(b""),
+        st.just(track()),
+        st.builds(Unreadable, st.just("oversized"), st.text(max_size=3), st.binary(max_size=5)),
+    ),
+    max_size=12,
+)
+
+
+@given(RECORDS, st.booleans())
+def test_every_record_is_in_exactly_one_list(records: list[Record], strict: bool) -> None:
+    prepared = prepare(records, strict=strict)
+    told = Counter({request.ordinals[0] for request in prepared.requests})
+    told.update(skipped.ordinal for skipped in prepared.skipped)
+    told.update(rejected.ordinal for rejected in prepared.rejected)
+    assert told == Counter(ordinal for ordinal, record in enumerate(records, FIRST) if record != b"")
+    assert prepared.records == sum(told.values())
+    assert not (strict and prepared.warnings)
+    for request in prepared.requests:
+        json.loads(request.body)
+    for rejected in prepared.rejected:
+        assert rejected.reason
+        assert rejected.record == text_of(records[rejected.ordinal - FIRST])
+
+
+@given(RECORDS)
+def test_preparing_again_gives_the_same(records: list[Record]) -> None:
+    """A resumed run sees the same requests in the same order."""
+    assert prepare(records) == prepare(records)
+
+
+def test_a_mapping_that_refuses_gives_its_reason() -> None:
+    def refuse(message: Message) -> Sequence[Draft]:
+        raise UnmappableError("no_identity", "nobody")
+
+    assert rejections(prepare([track()], mapping=refuse)) == [(0, "no_identity")]
