@@ -1,6 +1,9 @@
-"""Settings of all tests: a slow machine is no failure, so hypothesis has no deadline."""
+"""What all tests share: hypothesis tries the same examples every time, unless it is told to explore."""
+
+import os
 
 from hypothesis import settings
 
-settings.register_profile("replay", deadline=None)
-settings.load_profile("replay")
+settings.register_profile("steady", derandomize=True, deadline=None)
+settings.register_profile("explore", deadline=None, max_examples=1000)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
