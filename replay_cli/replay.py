@@ -72,7 +72,11 @@ class Ending(NamedTuple):
 
 
 class Snapshot(NamedTuple):
-    """What a run is doing now. `consumed` counts stored bytes read of the objects to read."""
+    """What a run is doing now.
+
+    `consumed` counts stored bytes read of the objects to read, `waiting` the requests that are not settled,
+    `in_flight` those of them that wait for a reply.
+    """
 
     consumed: int
     waiting: int
@@ -208,7 +212,7 @@ class Replay:
     def snapshot(self) -> Snapshot:
         return Snapshot(
             consumed=self._finished_bytes + self._current_bytes,
-            waiting=self._waiting - self._in_flight,
+            waiting=self._waiting,
             in_flight=self._in_flight,
             paused=not self._unpaused.is_set(),
             per_second=self._cap.meter.per_second(),
@@ -502,8 +506,9 @@ class Replay:
 
     def _finish(self, pending: _Pending) -> None:
         """Let those go who waited for this request."""
-        if pending.place is not None:
-            for follower in self._lanes.leave(pending.place):
+        place, pending.place = pending.place, None  # not to be kept alive by each other
+        if place is not None:
+            for follower in self._lanes.leave(place):
                 self._ready.put_nowait(follower)
         self._waiting -= 1
         self._update_room()

@@ -264,6 +264,7 @@ async def _progress(replay: Replay, ledger: Ledger, cap: Cap, plan: Plan, consol
             read=book.read,
             delivered=book.outcome("delivered"),
             undelivered=book.outcome("rejected") + book.outcome("dead_lettered"),
+            waiting=now.waiting,
             consumed=min(now.consumed, total),
             total=total,
             per_second=now.per_second,

@@ -12,14 +12,19 @@ from replay_cli.report.terminal import duration, size
 
 REFRESH_EVERY = 0.2
 LOG_EVERY = 5.0
+_SETTLED_AFTER = 2.0
 
 
 class State(NamedTuple):
-    """The numbers that progress shows. Bytes are stored bytes of the objects; `rps` is the cap."""
+    """The numbers of this run that progress shows.
+
+    Bytes are stored bytes of the objects; `waiting` counts the requests read and not yet settled; `rps` is the cap.
+    """
 
     read: int
     delivered: int
     undelivered: int
+    waiting: int
     consumed: int
     total: int
     per_second: int
@@ -27,6 +32,13 @@ class State(NamedTuple):
     in_flight: int
     limited: int
     paused: bool
+
+    @property
+    def share(self) -> float:
+        """How much of the work is done, 0 to 1: what is read of the objects, less what still waits to be sent."""
+        read = self.consumed / self.total if self.total else 1.0
+        taken = self.read or 1
+        return read * (1 - min(self.waiting / taken, 1.0))
 
 
 class Reporter(Protocol):
@@ -42,21 +54,15 @@ class Reporter(Protocol):
 
 
 class _Estimate:
-    """Time left, from the share of bytes read in this run."""
+    """Time left, from the share of the work done in this run."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._began = clock()
-        self._at_start: int | None = None
 
     def left(self, state: State) -> str:
-        if self._at_start is None:
-            self._at_start = state.consumed
-        done, remaining = state.consumed - self._at_start, state.total - state.consumed
-        elapsed = self._clock() - self._began
-        if done <= 0 or elapsed < 2:
-            return "–"
-        return duration(elapsed * remaining / done)
+        elapsed, share = self._clock() - self._began, state.share
+        return "–" if share <= 0 or elapsed < _SETTLED_AFTER else duration(elapsed * (1 - share) / share)
 
 
 class BarReporter:
@@ -96,7 +102,7 @@ class BarReporter:
         if state.undelivered:
             numbers += f" · [red]{state.undelivered:,} not deliverable[/red]"
         numbers += " · [yellow]paused[/yellow]" if state.paused else f" · {self._estimate.left(state)} left"
-        self._progress.update(self._task, total=state.total or 1, completed=state.consumed, numbers=numbers)
+        self._progress.update(self._task, total=1.0, completed=state.share, numbers=numbers)
         self._progress.refresh()
 
 
@@ -118,10 +124,9 @@ class LineReporter:
         return None
 
     def show(self, state: State) -> None:
-        share = 100 * state.consumed / state.total if state.total else 100.0
         line = (
             f"{time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())} read={state.read} delivered={state.delivered} "
-            f"not_deliverable={state.undelivered} archive={share:.1f}% rate={state.per_second}/s cap={state.rps:g}/s "
+            f"not_deliverable={state.undelivered} done={100 * state.share:.1f}% rate={state.per_second}/s cap={state.rps:g}/s "
             f"in_flight={state.in_flight} http_429={state.limited} left={self._estimate.left(state)}"
         )
         self._console.print(line + (" paused" if state.paused else ""), soft_wrap=True, highlight=False)
