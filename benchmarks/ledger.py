@@ -49,7 +49,7 @@ async def _attempt(ledger: Ledger | None, batch: OpenBatch | None, n: int) -> No
 
 def main() -> list[tuple[str, str, str]]:
     async def measure(store: Store, path: Path) -> tuple[float, float]:
-        states, _ = store.register([ArchiveObject("a", 1, "e")])
+        states = store.register([ArchiveObject("a", 1, "e")])
         ledger = Ledger(store, DeadLetterFile(path), lambda error: None)
         without = await _pace(None, 0)
         with_ledger = await _pace(ledger, states[0].id)

@@ -33,6 +33,8 @@ GRACE = 10.0
 """Seconds that requests in flight may take to finish when a run is asked to stop."""
 _LAUNCH_PAD_SECONDS = 0.1
 """Attempts may be declared to the checkpoint this long before the cap lets them go: enough to hide a commit."""
+_BOARDING_SECONDS = 0.25
+"""Connections may be made this long before they are needed: enough to hide a handshake, not a crowd of idle ones."""
 _ADMITTED_AT_ONCE = 50
 
 
@@ -157,6 +159,7 @@ class Replay:
         self._lanes: Lanes[_Pending] = Lanes()
         self._ready: asyncio.Queue[_Pending | None] = asyncio.Queue()
         self._records: dict[tuple[int, int], _Record] = {}
+        self._boarding = asyncio.Semaphore(max(32, int(cap.rps * _BOARDING_SECONDS)))
         self._launch_pad = asyncio.Semaphore(max(8, int(cap.rps * _LAUNCH_PAD_SECONDS)))
         self._unpaused = asyncio.Event()
         self._unpaused.set()
@@ -250,12 +253,13 @@ class Replay:
     async def _read(self) -> None:
         loop = asyncio.get_running_loop()
         steps = self._steps()
-        with ThreadPoolExecutor(1, thread_name_prefix="reader") as thread:
-            try:
-                while (step := await loop.run_in_executor(thread, next, steps, None)) is not None:
-                    await self._take(step)
-            finally:
-                thread.submit(steps.close)
+        thread = ThreadPoolExecutor(1, thread_name_prefix="reader")
+        try:
+            while (step := await loop.run_in_executor(thread, next, steps, None)) is not None:
+                await self._take(step)
+        finally:
+            thread.submit(steps.close)
+            thread.shutdown(wait=False)
         self._reading = False
         self._settle_run()
 
@@ -287,7 +291,7 @@ class Replay:
     async def _admit(self, work: Work, prepared: Prepared) -> None:
         """Take a batch into the book and its requests into their lanes, a few at a time to keep the loop on time."""
         batch = work.batches.pop(prepared.batch.first, None)
-        if any(first < prepared.batch.next for first in work.batches):
+        if (batch and batch.next != prepared.batch.next) or any(first < prepared.batch.next for first in work.batches):
             raise FatalError(
                 f"{work.object.uri} falls into other batches than when it was first read, so the checkpoint does not "
                 "fit it: go on with the version of replay that began the job, or begin anew with --restart"
@@ -365,25 +369,24 @@ class Replay:
         """Make one attempt and act on its outcome; a stop withdraws it while nothing was sent."""
         pending.attempts += 1
         keys = pending.keys()
-        intended = left = on_pad = False
+        intended = left = boarding = False
 
         async def gate() -> None:
-            nonlocal intended, left, on_pad
-            await self._unpaused.wait()
-            self._require_going()
-            intended = True
-            await self._ledger.intend(keys)
-            self._require_going()
-            await self._cap.take()
-            self._require_going()
+            nonlocal intended, left, boarding
+            async with self._launch_pad:
+                await self._unpaused.wait()
+                self._require_going()
+                intended = True
+                await self._ledger.intend(keys)
+                await self._take_off()
             left = True
             self._in_flight += 1
-            on_pad = False
-            self._launch_pad.release()
+            boarding = False
+            self._boarding.release()
 
         try:
-            await self._launch_pad.acquire()
-            on_pad = True
+            await self._boarding.acquire()
+            boarding = True
             reply = await self._transport.attempt(pending.request, gate)
         except _WithdrawnError:
             if intended:
@@ -397,9 +400,19 @@ class Replay:
             raise
         finally:
             self._in_flight -= left
-            if on_pad:
-                self._launch_pad.release()
+            if boarding:
+                self._boarding.release()
         self._act(pending, keys if intended else [], reply)
+
+    async def _take_off(self) -> None:
+        """Return when an attempt may leave: the cap allows it, and nobody must wait."""
+        while True:
+            self._require_going()
+            await self._cap.take()
+            self._require_going()
+            if self._unpaused.is_set():
+                return
+            await self._unpaused.wait()
 
     def _require_going(self) -> None:
         if self._stopping:
@@ -427,7 +440,7 @@ class Replay:
     def _retry(self, pending: _Pending, outcome: Outcome) -> None:
         now = time.monotonic()
         if outcome.pause:
-            self._pause(outcome.pause)
+            self._pause(outcome)
             self._later(pending, outcome.pause)
             return
         if pending.failures == 0:
@@ -445,12 +458,15 @@ class Replay:
     def _later(self, pending: _Pending, delay: float) -> None:
         asyncio.get_running_loop().call_later(delay, self._ready.put_nowait, pending)
 
-    def _pause(self, seconds: float) -> None:
+    def _pause(self, outcome: Outcome) -> None:
         """Hold everybody back: the quota is the workspace's, not the message's."""
         loop = asyncio.get_running_loop()
-        if self._stopping or loop.time() + seconds <= self._paused_until:
+        if self._stopping or loop.time() + outcome.pause <= self._paused_until:
             return
-        self._paused_until = loop.time() + seconds
+        if outcome.pause > self._policy.retry_for:
+            self.stop(Ending("paused", f"MoEngage asks to wait {outcome.pause:.0f} s, longer than --retry-for"))
+            return
+        self._paused_until = loop.time() + outcome.pause
         self._unpaused.clear()
         loop.call_at(self._paused_until, self._end_pause)
 

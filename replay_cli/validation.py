@@ -34,7 +34,7 @@ class DryRun:
         self._records: Counter[tuple[str, str]] = Counter()
         self._read = 0
         self._pending = 0
-        self._damaged: list[str] = []
+        self._damage: dict[str, str] = {}
 
     def go(self, output: Path | None, console: Console) -> Summary:
         """Prepare everything; `output` receives one JSON line a record, in archive order.
@@ -65,7 +65,7 @@ class DryRun:
                 for batch in read(self._source, obj):
                     yield obj, consumed + batch.consumed, self._prepare(batch)
             except DamagedObjectError as error:
-                self._damaged.append(str(error))
+                self._damage[error.uri] = error.cause
             consumed += obj.size
 
     def _count(self, prepared: Prepared) -> None:
@@ -118,7 +118,7 @@ class DryRun:
                 "ignored": ignored,
             },
             replies={},
-            damaged=self._damaged,
+            damage=self._damage,
             changed=[],
             run=run_numbers(self._read, self._records, {}, 0, 0, elapsed),
             elapsed=elapsed,

@@ -23,7 +23,7 @@ from replay_cli.job import CHECKPOINTS, Job, dead_letter_path
 from replay_cli.ledger.dead_letters import DeadLetterFile
 from replay_cli.ledger.ledger import Ledger
 from replay_cli.ledger.lock import checkpoint_lock, workspace_lock
-from replay_cli.ledger.store import ObjectState, Store
+from replay_cli.ledger.store import FINISHED, ObjectState, Store
 from replay_cli.model import ArchiveObject
 from replay_cli.moengage.actions import actions_mapping
 from replay_cli.preparation import Preparation
@@ -31,7 +31,6 @@ from replay_cli.replay import Ending, Policy, Replay, Work
 from replay_cli.report.progress import State, make_reporter
 from replay_cli.report.summary import Summary, make_summary, run_numbers
 
-FINISHED = ("complete", "damaged")
 _SWITCH_INTERVAL = 0.0005
 """Seconds after which the reader's and the ledger's threads let the event loop go on."""
 _COLLECT_AFTER = 5_000
@@ -95,7 +94,7 @@ def execute(job: Job, path: Path, session: Session, console: Console) -> Summary
         stack.enter_context(checkpoint_lock(path))
         store, is_new = _open_store(job, path, session)
         stack.callback(store.close)
-        work, _ = _find_work(store, listing)
+        work = _find_work(store, listing)
         plan = Plan(job, source, work, session.rps, preparation(job))
         if not work and store.runs():
             return _repeat(store, path)
@@ -113,37 +112,38 @@ def execute(job: Job, path: Path, session: Session, console: Console) -> Summary
 
 def _open_store(job: Job, path: Path, session: Session) -> tuple[Store, bool]:
     if session.restart and path.exists():
-        _move_aside(path)
+        # Opened and closed once, so that SQLite folds its write-ahead log into the file that is moved.
+        Store.open(path).close()
+        _move_aside(path, dead_letter_path(path))
     if path.exists():
         store = Store.open(path)
         job.require_same(Job.from_stored(store.stored_job()), path)
         return store, False
     if session.must_resume:
         raise UsageError(f"{path}: there is no such checkpoint, and --must-resume forbids to begin a new job")
+    _move_aside(dead_letter_path(path))  # of a job whose checkpoint somebody removed
     return Store.create(path, job.stored()), True
 
 
-def _move_aside(path: Path) -> None:
+def _move_aside(*paths: Path) -> None:
     stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
-    # Opened and closed once, so that SQLite folds its write-ahead log into the file that is moved.
-    Store.open(path).close()
-    for old in (path, dead_letter_path(path)):
+    for old in paths:
         if old.exists():
             old.rename(old.with_name(f"{old.name}.{stamp}"))
 
 
 def _forget(store: Store, path: Path) -> None:
     store.close()
-    for name in (path.name, f"{path.name}-wal", f"{path.name}-shm", f"{path.name}.lock"):
+    for name in (path.name, f"{path.name}-wal", f"{path.name}-shm"):
         path.with_name(name).unlink(missing_ok=True)
 
 
-def _find_work(store: Store, listing: Listing) -> tuple[list[Work], list[str]]:
+def _find_work(store: Store, listing: Listing) -> list[Work]:
     """Take the listed objects into the job and return what is left to read of them, in order."""
-    states, changed = store.register(listing.objects)
+    states = store.register(listing.objects)
     store.settle_intents()
     by_uri = {obj.uri: obj for obj in listing.objects}
-    return [_work(store, state, by_uri[state.uri]) for state in states if state.state not in FINISHED], changed
+    return [_work(store, state, by_uri[state.uri]) for state in states if state.state not in FINISHED]
 
 
 def _work(store: Store, state: ObjectState, obj: ArchiveObject) -> Work:
@@ -166,7 +166,7 @@ def _run(store: Store, path: Path, plan: Plan, session: Session, key: str, ignor
     store.start_run(began, ignored)
     ending, run = _drive(store, letters, plan, session, key, console)
     try:
-        store.verify_book()
+        store.verify_book(complete=ending.state == "complete")
     except BookError as error:
         ending = Ending("failed", str(error), error)
     store.end_run(time.time(), ending.state, ending.reason)
@@ -303,7 +303,7 @@ def summarize(store: Store, path: Path, state: str, reason: str, run: dict[str, 
         book=store.tallies(),
         totals=store.totals(),
         replies=store.replies(),
-        damaged=[f"{uri}: {damage}" for uri, damage in store.damaged()],
+        damage=dict(store.damaged()),
         changed=store.changed(),
         run=run,
         elapsed=sum(entry["seen"] - entry["started"] for entry in store.runs()),

@@ -24,6 +24,8 @@ from replay_cli.model import ArchiveObject
 
 APPLICATION_ID = 0x52504C59  # "RPLY", so that `file` and we know a checkpoint when we see one
 SCHEMA_VERSION = 1
+FINISHED = ("complete", "damaged")
+"""The states of an object of which nothing is left to read."""
 OUTCOMES = ("delivered", "skipped", "rejected", "dead_lettered")
 
 AttemptKey = tuple[int, int, int, int]
@@ -241,35 +243,34 @@ class Store:
 
     # -- objects --------------------------------------------------------------------------------------------
 
-    def register(self, objects: Iterable[ArchiveObject]) -> tuple[list[ObjectState], list[str]]:
+    def register(self, objects: Iterable[ArchiveObject]) -> list[ObjectState]:
         """Take the listed objects into the job.
 
         New ones are added; of one that changed, the new version is taken when nothing of it was read, and noted
         when it was finished.
 
         Returns:
-            The listed objects in their order, as the checkpoint knows them, and the uris of those that changed
-            after they were finished.
+            The listed objects in their order, as the checkpoint knows them.
 
         Raises:
             UsageError: an object changed while it was in progress.
+            FatalError: an object that is not finished is not listed any more.
         """
         known = {
             row[1]: ObjectState(*row) for row in self._db.execute("SELECT id, uri, etag, state, watermark FROM object")
         }
-        changed: list[str] = []
         order = []
         with self._transaction() as db:
+            db.execute("UPDATE object SET changed_etag = NULL WHERE changed_etag IS NOT NULL")
             for listed in objects:
-                state = known.get(listed.uri)
+                state = known.pop(listed.uri, None)
                 if state is None:
                     state = self._add(db, listed)
                 elif state.etag != listed.etag:
-                    state = self._take_change(db, state, listed, changed)
-                else:
-                    db.execute("UPDATE object SET changed_etag = NULL WHERE id = ?", (state.id,))
+                    state = self._take_change(db, state, listed)
                 order.append(state)
-        return order, changed
+            _require_finished(known.values())
+        return order
 
     def _add(self, db: sqlite3.Connection, listed: ArchiveObject) -> ObjectState:
         cursor = db.execute(
@@ -277,12 +278,9 @@ class Store:
         )
         return ObjectState(int(cursor.lastrowid or 0), listed.uri, listed.etag, "waiting", 0)
 
-    def _take_change(
-        self, db: sqlite3.Connection, state: ObjectState, listed: ArchiveObject, changed: list[str]
-    ) -> ObjectState:
+    def _take_change(self, db: sqlite3.Connection, state: ObjectState, listed: ArchiveObject) -> ObjectState:
         read = self._value("SELECT read FROM object WHERE id = ?", state.id)
         if state.state == "complete":
-            changed.append(state.uri)
             db.execute("UPDATE object SET changed_etag = ? WHERE id = ?", (listed.etag, state.id))
             return state
         if read == 0 and state.watermark == 0:
@@ -426,10 +424,13 @@ class Store:
         names = [column[0] for column in cursor.description]
         return [dict(zip(names, row, strict=True)) for row in cursor]
 
-    def verify_book(self) -> None:
+    def verify_book(self, *, complete: bool = False) -> None:
         """Check that for each object `read = delivered + skipped + rejected + dead_lettered + pending`.
 
         The left side is counted as batches are read, the right side as records are settled.
+
+        Args:
+            complete: the job says that it is done: then nothing may be pending either.
 
         Raises:
             BookError: it does not.
@@ -440,7 +441,7 @@ class Store:
             "(SELECT coalesce(sum(unsettled), 0) FROM batch b WHERE b.object = o.id) FROM object o"
         )
         for uri, read, settled, pending in rows:
-            if read != settled + pending:
+            if read != settled + pending or (complete and pending):
                 raise BookError(
                     f"the book of {uri} does not close: {read} read, {settled} settled, {pending} pending. "
                     f"This is a bug in replay; please report it with {self.path}"
@@ -475,6 +476,15 @@ def _sync_folder(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _require_finished(unlisted: Iterable[ObjectState]) -> None:
+    for state in unlisted:
+        if state.state not in FINISHED:
+            raise FatalError(
+                f"{state.uri} is not under the sources any more, but belongs to this job and is not finished: "
+                "put it back and run again, or begin a new job without it with --restart"
+            )
 
 
 def _apply_progress(db: sqlite3.Connection, group: Group) -> None:

@@ -125,9 +125,10 @@ class LineReporter:
 
     def show(self, state: State) -> None:
         line = (
-            f"{time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())} read={state.read} delivered={state.delivered} "
-            f"not_deliverable={state.undelivered} done={100 * state.share:.1f}% rate={state.per_second}/s cap={state.rps:g}/s "
-            f"in_flight={state.in_flight} http_429={state.limited} left={self._estimate.left(state)}"
+            f"{time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())} done={100 * state.share:.1f}% read={state.read} "
+            f"delivered={state.delivered} not_deliverable={state.undelivered} rate={state.per_second}/s "
+            f"cap={state.rps:g}/s in_flight={state.in_flight} http_429={state.limited} "
+            f"left={self._estimate.left(state)}"
         )
         self._console.print(line + (" paused" if state.paused else ""), soft_wrap=True, highlight=False)
 

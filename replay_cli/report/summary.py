@@ -20,7 +20,7 @@ def make_summary(
     book: Mapping[str, Mapping[str, int]],
     totals: Mapping[str, int],
     replies: Mapping[str, int],
-    damaged: list[str],
+    damage: Mapping[str, str],
     changed: list[str],
     run: Mapping[str, Any],
     elapsed: float,
@@ -35,7 +35,7 @@ def make_summary(
         book: outcome → reason → records.
         totals: read, pending, in_doubt, objects, complete, ignored, peak.
         replies: status or failure → attempts.
-        damaged: what is wrong with the objects that could not be read to their end, by uri.
+        damage: uri → what is wrong with it, of the objects that could not be read to their end.
         changed: uris of objects that changed after they were finished.
         run: the same for this invocation, from `run_numbers`.
         elapsed: seconds of all runs of the job.
@@ -55,7 +55,8 @@ def make_summary(
         "objects": {
             "total": totals["objects"],
             "complete": totals["complete"],
-            "damaged": damaged,
+            "damaged": list(damage),
+            "damage": dict(damage),
             "changed": changed,
             "ignored": totals["ignored"],
         },

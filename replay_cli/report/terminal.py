@@ -51,14 +51,15 @@ def _book(summary: Summary) -> Table:
     return table
 
 
-def _by_reason(reasons: dict[str, int]) -> str:
+def _by_reason(reasons: dict[str, int]) -> Text:
     ordered = sorted(reasons.items(), key=lambda item: -item[1])
-    return ", ".join(f"{reason} {n:,}" for reason, n in ordered)
+    # A text, not a string: reasons come from MoEngage and must not be taken for markup.
+    return Text(", ".join(f"{reason} {n:,}" for reason, n in ordered))
 
 
 def _remarks(summary: Summary) -> Iterator[Text]:
-    for damage in summary["objects"]["damaged"]:
-        yield Text(f"damaged: {damage}", style="red")
+    for uri, cause in summary["objects"]["damage"].items():
+        yield Text(f"damaged: {uri}: {cause}", style="red")
     for uri in summary["objects"]["changed"]:
         yield Text(f"changed after it was finished, not sent again: {uri}", style="yellow")
     if summary["in_doubt"]:

@@ -290,7 +290,7 @@ async def live(folder: Path, steps: list[tuple[str, int]], stream: Random) -> No
 
     store.apply = apply_and_verify  # type: ignore[method-assign] # a spy
     ledger = Ledger(store, letters, lambda error: None)
-    (state,), _ = store.register([A])
+    (state,) = store.register([A])
     known = store.open_batches(1)
     ledger.begin_object(1, state.watermark)
     at, open_ = state.watermark, list[OpenBatch]()

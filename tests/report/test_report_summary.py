@@ -17,7 +17,7 @@ def summary(state: str = "complete", reason: str = "", **changes: Any) -> Summar
         "book": {"delivered": {"": 10}},
         "totals": TOTALS,
         "replies": {},
-        "damaged": [],
+        "damage": {},
         "changed": [],
         "run": {},
         "elapsed": 1.0,
@@ -30,7 +30,7 @@ def summary(state: str = "complete", reason: str = "", **changes: Any) -> Summar
 REJECTED = {"book": {"delivered": {"": 9}, "rejected": {"too_deep": 1}}}
 GIVEN_UP = {"book": {"delivered": {"": 9}, "dead_lettered": {"http_400": 1}}}
 SKIPPED = {"book": {"delivered": {"": 1}, "skipped": {"not_subscribed": 9}, "warning": {"missing_time": 3}}}
-DAMAGED = {"damaged": ["/a.gz: cut off"]}
+DAMAGED = {"damage": {"/a.gz": "cut off"}}
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ def test_the_summary_has_the_documented_form() -> None:
         },
         totals={"read": 12, "pending": 2, "in_doubt": 5, "objects": 4, "complete": 3, "ignored": 6, "peak": 99},
         replies={"500": 1, "200": 4, "timeout": 2},
-        damaged=["/b: cut"],
+        damage={"/b": "cut"},
         changed=["/c"],
         run={"elapsed_seconds": 1},
         elapsed=2.34567,
@@ -88,7 +88,14 @@ def test_the_summary_has_the_documented_form() -> None:
         "warnings": {"missing_time": 2},
         "in_doubt": 5,
         "requests": {"attempts": 7, "by_status": {"200": 4, "500": 1, "timeout": 2}, "peak_per_second": 99},
-        "objects": {"total": 4, "complete": 3, "damaged": ["/b: cut"], "changed": ["/c"], "ignored": 6},
+        "objects": {
+            "total": 4,
+            "complete": 3,
+            "damaged": ["/b"],
+            "damage": {"/b": "cut"},
+            "changed": ["/c"],
+            "ignored": 6,
+        },
         "run": {"elapsed_seconds": 1},
         "elapsed_seconds": 2.346,
         "checkpoint": "/x/job.ckpt",

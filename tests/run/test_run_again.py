@@ -70,15 +70,35 @@ def test_a_file_that_changed_before_it_was_read_is_taken_as_it_is_now(
     tmp_path: Path, logs: Path, sandbox: SandboxProcess
 ) -> None:
     """The first file is too long to be read to its end while its first message is under way."""
-    first = [message(n, userId="one") for n in range(100, 3100)]
-    write_lines(logs / "a.jsonl.gz", first)
+    write_lines(logs / "a.jsonl.gz", [message(n) for n in range(100, 3100)])
     write_lines(logs / "b.jsonl", numbered(4))
     sandbox.faults([{"match": {"properties.n": 100}, "status": 401}])
-    run(tmp_path, sandbox, code=1)
+    run(tmp_path, sandbox, "--concurrency", "1", code=1)
     write_lines(logs / "b.jsonl", numbered(5))
     sandbox.faults([])
     run(tmp_path, sandbox)
     assert sent(sandbox) == [5, *range(100, 3100)]
+
+
+def test_an_unfinished_file_that_is_gone_is_missed(tmp_path: Path, logs: Path, sandbox: SandboxProcess) -> None:
+    """Its records are not settled, so the job is not complete without it."""
+    write_lines(logs / "b.jsonl", numbered(4))
+    sandbox.faults([{"match": {"properties.n": 2}, "status": 401}])
+    run(tmp_path, sandbox, code=1)
+    (logs / "a.jsonl.gz").rename(tmp_path / "a.jsonl.gz")
+    sandbox.faults([])
+    end = run(tmp_path, sandbox, code=1)
+    assert f"{logs / 'a.jsonl.gz'} is not under the sources any more" in end.err
+    (tmp_path / "a.jsonl.gz").rename(logs / "a.jsonl.gz")
+    run(tmp_path, sandbox)
+    assert sorted(set(sent(sandbox))) == [1, 2, 3, 4]
+
+
+def test_a_finished_file_may_go(tmp_path: Path, logs: Path, sandbox: SandboxProcess) -> None:
+    run(tmp_path, sandbox)
+    (logs / "a.jsonl.gz").unlink()
+    write_lines(logs / "b.jsonl", numbered(4))
+    assert run(tmp_path, sandbox).require_closed_book()["records"]["delivered"] == 4
 
 
 def test_a_file_that_changed_while_it_was_in_progress_is_refused(

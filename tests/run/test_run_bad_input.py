@@ -66,10 +66,10 @@ def test_damaged_objects_are_named_with_their_place(
     dirty: tuple[Path, Finished, list[dict[str, Any]]],
 ) -> None:
     _, end, _ = dirty
-    damaged = end.summary["objects"]["damaged"]
-    names = {Path(text.split(": ")[0]).name for text in damaged}
+    objects = end.summary["objects"]
+    names = {Path(uri).name for uri in objects["damaged"]}
     assert names == {"corrupt.jsonl.gz", "truncated.jsonl.gz", "unknown-format.json.gz"}
-    assert all(text in end.err for text in damaged)
+    assert all(f"{uri}: {cause}" in end.err for uri, cause in objects["damage"].items())
 
 
 def test_names_that_are_no_archives_are_counted_as_ignored(
