@@ -3,7 +3,9 @@
 from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
+
+import orjson
 
 from replay_cli.model import Message, Record, RecordBatch, Rejected, Request, Skipped, Unreadable
 from replay_cli.moengage.mapping import Mapping, UnmappableError
@@ -16,10 +18,12 @@ from replay_cli.moengage.preflight import (
     refuse_size,
 )
 from replay_cli.segment.javascript import instant
-from replay_cli.segment.message import MalformedError, parse, to_json
+from replay_cli.segment.message import MalformedError, parse, refuse_kind, to_json
 
 NOT_SUBSCRIBED = "not_subscribed"
 LONE_SURROGATE = "lone_surrogate"
+_BATCH_MEMORY = 8 << 20
+"""Bytes that a batch and its requests take at most, nearly always."""
 _ISO_LENGTH = len("2025-03-01T10:00:00.000Z")
 
 
@@ -51,21 +55,26 @@ class Preparation:
         self._map = mapping
         self._strict = strict
         self._clock = clock
+        _keep_freed_memory()
 
     def __call__(self, batch: RecordBatch) -> Prepared:
         """Prepare one batch; never raises for what is in it."""
         now = iso_instant(self._clock())
         prepared = Prepared(batch, 0, [], [], [], Counter())
         requests, times = prepared.requests, [""]
-        # Every replayed message passes here, so the loop is written for speed.
-        map_message, records = self._map, 0
+        # Every replayed message passes here, so the loop is written for speed: few calls, few look-ups.
+        loads, new, map_message, blank = orjson.loads, tuple.__new__, self._map, 0
         for ordinal, record in enumerate(batch.records, batch.first):
             if record == b"":
+                blank += 1
                 continue
-            records += 1
-            done = len(requests)
             try:
-                message, text, replaced = _message(record)
+                try:
+                    message, text, replaced = loads(record), record, False  # type: ignore[arg-type] # or it raises
+                except orjson.JSONDecodeError:
+                    message, text, replaced = _read_with_care(record)
+                if message.__class__ is not dict:
+                    refuse_kind(message)
                 drafts = map_message(message)
                 if not drafts:
                     prepared.skipped.append(Skipped(ordinal, NOT_SUBSCRIBED))
@@ -78,16 +87,22 @@ class Preparation:
                     time = self._odd_time(time, times[-1], prepared)
                 if time > now:
                     refuse_future(message["timestamp"])
-                for path, body, users in drafts:
-                    wire = self._serialize(body, prepared)
-                    requests.append(Request((ordinal,), len(requests) - done, "POST", path, wire, users, (text,)))
+                for part, (path, body, users) in enumerate(drafts):
+                    user = body.get("user_id")
+                    if user is not None and is_reserved(user):
+                        self._warn(RESERVED_ID, f"MoEngage does not take {user!r} for a user id", prepared)
+                    wire = to_json(body)
+                    if len(wire) > MAX_BODY_BYTES:
+                        refuse_size(wire)
+                    requests.append(new(Request, ((ordinal,), part, "POST", path, wire, users, (text,))))
                     times.append(time)
             except (MalformedError, UnmappableError) as error:
-                del requests[done:], times[done + 1 :]
+                while requests and requests[-1].ordinals[0] == ordinal:
+                    del requests[-1], times[-1]
                 prepared.rejected.append(Rejected(ordinal, error.reason, str(error), text_of(record)))
         del times[0]
         order = sorted(range(len(times)), key=times.__getitem__)
-        return prepared._replace(records=records, requests=[requests[index] for index in order])
+        return prepared._replace(records=len(batch.records) - blank, requests=[requests[index] for index in order])
 
     def _odd_time(self, timestamp: object, latest: str, prepared: Prepared) -> str:
         if timestamp is None or timestamp == "":
@@ -96,19 +111,19 @@ class Preparation:
         seconds = instant(timestamp)
         return latest if seconds is None else iso_instant(seconds)
 
-    def _serialize(self, body: dict[str, Any], prepared: Prepared) -> bytes:
-        """Serialize a body that MoEngage takes."""
-        if is_reserved(body.get("user_id")):
-            self._warn(RESERVED_ID, f"MoEngage does not take {body['user_id']!r} for a user id", prepared)
-        wire = to_json(body)
-        if len(wire) > MAX_BODY_BYTES:
-            refuse_size(wire)
-        return wire
-
     def _warn(self, rule: str, detail: str, prepared: Prepared) -> None:
         if self._strict:
             raise UnmappableError(rule, detail)
         prepared.warnings[rule] += 1
+
+
+def _keep_freed_memory() -> None:
+    """Let malloc keep a batch's memory for the next one: to give it back each time costs a quarter of the speed.
+
+    glibc learns from a big block that is freed: from then on it gives memory back only beyond twice its size.
+    Elsewhere this does nothing.
+    """
+    bytearray(_BATCH_MEMORY)
 
 
 def iso_instant(seconds: float) -> str:
@@ -132,8 +147,8 @@ def text_of(record: Record) -> bytes:
         return to_json({name: value for name, value in record.items() if not isinstance(value, dict | list)})
 
 
-def _message(record: Record) -> tuple[Message, bytes, bool]:
-    """Return a record's message and text, and whether lone surrogates in it were replaced."""
+def _read_with_care(record: Record) -> tuple[Message, bytes, bool]:
+    """Return the message of a record that orjson does not take, its text, and whether surrogates were replaced."""
     if isinstance(record, bytes):
         message, replaced = parse(record)
         return message, record, replaced

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from replay_cli.model import Message
 from replay_cli.moengage.mapping import Draft, Mapping, UnmappableError
-from replay_cli.segment.javascript import is_date_like, number_to_string, string_to_number
+from replay_cli.segment.javascript import is_date_like, is_usual_date, number_to_string, string_to_number
 
 _ABSENT: Any = object()
 _KINDS = {list: "an array", dict: "an object", str: "a string", bool: "a boolean", type(None): "null"}
@@ -38,7 +38,8 @@ def actions_mapping(workspace_id: str, project_name: str = "", *, update_existin
             body = _identify(message, update_existing_only)
         else:
             return ()
-        return ((path, body, _users(body)),)
+        user, anonymous = body.get("user_id"), body.get("anonymous_id")
+        return ((path, body, ("u" + user, "a" + anonymous) if user and anonymous else _users(user, anonymous)),)
 
     return map_message
 
@@ -72,7 +73,9 @@ def _track(message: Message, project_name: str, update_existing_only: bool) -> d
         body["properties"] = properties
     if project_name:
         body["properties"] = {**body.get("properties", {}), "moe_project_name": project_name}
-    if timestamp is not None and timestamp != "":
+    if timestamp.__class__ is str and is_usual_date(timestamp):
+        body["timestamp"] = timestamp
+    elif timestamp is not None and timestamp != "":
         body["timestamp"] = _timestamp(timestamp, problems)
     body["update_existing_only"] = update_existing_only
     if problems:
@@ -97,7 +100,9 @@ def _identify(message: Message, update_existing_only: bool) -> dict[str, Any]:
         anonymous = _nullable_string(anonymous, "anonymousId", problems)
     if anonymous is not _ABSENT:
         body["anonymous_id"] = anonymous
-    if timestamp is not None and timestamp != "":
+    if timestamp.__class__ is str and is_usual_date(timestamp):
+        body["timestamp"] = timestamp
+    elif timestamp is not None and timestamp != "":
         body["timestamp"] = _timestamp(timestamp, problems)
     body["update_existing_only"] = update_existing_only
     if problems:
@@ -105,10 +110,9 @@ def _identify(message: Message, update_existing_only: bool) -> dict[str, Any]:
     return body
 
 
-def _users(body: dict[str, Any]) -> tuple[str, ...]:
-    user, anonymous = body.get("user_id"), body.get("anonymous_id")
+def _users(user: str | None, anonymous: str | None) -> tuple[str, ...]:
     if user:
-        return ("u" + user, "a" + anonymous) if anonymous else ("u" + user,)
+        return ("u" + user,)
     if anonymous:
         return ("a" + anonymous,)
     raise UnmappableError("no_identity", "neither userId nor anonymousId: nobody could receive it")

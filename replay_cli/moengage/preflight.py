@@ -36,8 +36,6 @@ RESERVED_IDS = frozenset(
 )
 """Ids that MoEngage does not take for a user (documented; any case)."""
 
-_RESERVED_BELOW = max(map(len, RESERVED_IDS)) + 1
-
 MISSING_TIME = "missing_time"
 RESERVED_ID = "reserved_id"
 
@@ -51,9 +49,9 @@ def refuse_future(timestamp: object) -> NoReturn:
     raise UnmappableError("future_date", f"dated {timestamp}, which is in the future")
 
 
-def is_reserved(user: str | None) -> bool:
+def is_reserved(user: str) -> bool:
     """Tell whether MoEngage does not take a user id: a reserved one, or one shorter than two characters."""
-    return user is not None and len(user) < _RESERVED_BELOW and (len(user) < 2 or user.lower() in RESERVED_IDS)
+    return len(user) < 2 or user.lower() in RESERVED_IDS
 
 
 def refuse_size(body: bytes) -> NoReturn:

@@ -14,7 +14,7 @@ _EXACT = 2**53  # whole numbers up to here are doubles, and print as they are
 _MILLISECONDS_FROM = 1e11  # as seconds this is the year 5138: such a timestamp is meant in milliseconds
 
 # The form nearly every message has. All of these are dates to V8, 30 February included: it rolls over.
-_is_usual = re.compile(
+is_usual_date = re.compile(
     r"[0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]"
     r"(?:\.[0-9]+)?(?:Z|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9])?"
 ).fullmatch
@@ -83,7 +83,7 @@ def is_date_like(text: str) -> bool:
     counts seconds; anything else must be readable by dayjs, which hands what its own pattern does not know
     to `new Date(text)`. Local time is taken to be UTC, which matters only at the very ends of time.
     """
-    if _is_usual(text):
+    if is_usual_date(text):
         return True
     number = _as_javascript_writes(text)
     if number is not None:

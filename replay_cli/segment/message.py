@@ -42,8 +42,17 @@ def parse(line: bytes) -> tuple[Message, bool]:
     except orjson.JSONDecodeError as error:
         value, replaced = _parse_leniently(line, error)
     if value.__class__ is not dict:
-        raise MalformedError("not_an_object", f"a JSON {_kind(value)}, not an object")
+        refuse_kind(value)
     return value, replaced
+
+
+def refuse_kind(value: Any) -> NoReturn:
+    """Refuse JSON that is no object.
+
+    Raises:
+        MalformedError: `not_an_object`.
+    """
+    raise MalformedError("not_an_object", f"a JSON {_kind(value)}, not an object")
 
 
 def to_json(value: Any) -> bytes:
