@@ -466,6 +466,7 @@ class Replay:
         if outcome.pause > self._policy.retry_for:
             self.stop(Ending("paused", f"MoEngage asks to wait {outcome.pause:.0f} s, longer than --retry-for"))
             return
+        self._cap.slow_down(outcome.pause)
         self._paused_until = loop.time() + outcome.pause
         self._unpaused.clear()
         loop.call_at(self._paused_until, self._end_pause)

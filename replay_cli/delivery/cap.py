@@ -1,5 +1,6 @@
 """The cap: in any rolling second at most `rps` attempts leave, first tries and retries together."""
 
+import asyncio
 import time
 from collections import deque
 from collections.abc import Callable
@@ -10,6 +11,14 @@ SECOND = 1.01
 """A rolling second is taken to be this long: the rest is for the jitter of timers and network."""
 SPACED_BELOW = 10.0
 """Slower than this, attempts are spaced evenly."""
+DECREASE = 0.5
+"""What a 429 leaves of the rate."""
+INCREASE = 0.05
+"""The share of `rps` by which the rate grows back …"""
+GROW_EVERY = 1.0
+"""… after so many seconds."""
+SLOWEST = 1.0
+"""Attempts a second below which the rate is not halved."""
 _BUCKET_SHARE = 0.01
 
 
@@ -62,19 +71,63 @@ class RateMeter:
 
 
 class Cap:
-    """Lets attempts leave one by one.
+    """Lets attempts leave one by one, at `rps` or, after a 429, slower for a while.
+
+    The quota is shared with live traffic, so a 429 says that there is less of it for us: the rate is halved, and
+    grows back by a twentieth of `rps` a second (additive increase, multiplicative decrease).
 
     Args:
         rps: attempts a second, more than 0.
     """
 
     def __init__(self, rps: float) -> None:
-        bucket, refill = bucket_and_refill(rps)
-        self._limiter = AsyncLimiter(bucket, bucket / refill)
         self.rps = rps
+        self.rate = rps
         self.meter = RateMeter()
+        self._limiter = _limiter(rps)
+        self._turn = asyncio.Lock()
+        self._exchanged = False
+        self._grows_at = 0.0
+        self._slowed_until = 0.0
 
     async def take(self) -> None:
         """Return when one attempt may leave, which must be at once: take it with a connection in hand."""
-        await self._limiter.acquire()
+        async with self._turn:  # one at a time at the limiter, so that it can be exchanged for another
+            if self.rate < self.rps:
+                self._grow()
+            if self._exchanged:
+                self._exchanged = False
+                # It begins full: a fresh bucket on top of what has just left would be a burst.
+                await self._limiter.acquire(self._limiter.max_rate)
+            await self._limiter.acquire()
         self.meter.mark()
+
+    def slow_down(self, pause: float) -> None:
+        """Halve the rate, because MoEngage refused attempts for their number.
+
+        Args:
+            pause: seconds for which nothing leaves anyway; the rate grows after them.
+        """
+        now = asyncio.get_running_loop().time()
+        if now < self._slowed_until:
+            return  # one burst of refusals is one reason
+        self._slowed_until = now + pause + GROW_EVERY
+        self._grows_at = self._slowed_until
+        self._set_rate(max(self.rate * DECREASE, min(self.rps, SLOWEST)))
+
+    def _grow(self) -> None:
+        now = asyncio.get_running_loop().time()
+        if now >= self._grows_at:
+            steps = 1 + int((now - self._grows_at) / GROW_EVERY)
+            self._grows_at += steps * GROW_EVERY
+            self._set_rate(min(self.rps, self.rate + steps * INCREASE * self.rps))
+
+    def _set_rate(self, rate: float) -> None:
+        self.rate = rate
+        self._limiter = _limiter(rate)
+        self._exchanged = True
+
+
+def _limiter(rate: float) -> AsyncLimiter:
+    bucket, refill = bucket_and_refill(rate)
+    return AsyncLimiter(bucket, bucket / refill)

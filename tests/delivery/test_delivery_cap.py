@@ -130,3 +130,59 @@ def test_the_meter_forgets_what_left_a_second_ago(later: float) -> None:
     meter.mark()
     now = later
     assert (meter.per_second(), meter.peak) == (0, 1)
+
+
+def test_a_429_halves_the_rate_which_grows_back_in_ten_seconds() -> None:
+    """Halved at once, then a twentieth of the rate more each second; what comes in one burst counts once."""
+
+    async def scenario() -> list[float]:
+        cap, left = Cap(100.0), list[float]()
+        loop = asyncio.get_running_loop()
+        for _ in range(30):
+            cap.slow_down(0.0)
+        began = loop.time()
+        while loop.time() < began + 14:
+            await cap.take()
+            left.append(loop.time() - began)
+        return left
+
+    left = run(scenario())
+    by_second = [sum(second <= time < second + 1 for time in left) for second in range(14)]
+    assert 45 <= by_second[0] <= 52
+    assert all(earlier <= later + 1 for earlier, later in pairwise(by_second))
+    assert by_second[5] <= 80
+    assert min(by_second[11:]) >= 97
+    assert most_in_a_second(left) <= 100
+
+
+@settings(max_examples=30)
+@given(st.lists(st.tuples(st.floats(0, 5), st.floats(0, 3)), max_size=6), st.sampled_from([5.0, 50.0, 500.0]))
+def test_slowing_down_and_growing_back_never_breaks_the_cap(slowings: list[tuple[float, float]], rps: float) -> None:
+    async def scenario() -> list[float]:
+        cap, left = Cap(rps), list[float]()
+        loop = asyncio.get_running_loop()
+
+        async def demand() -> None:
+            for _ in range(int(6 * rps)):
+                await cap.take()
+                left.append(loop.time())
+
+        async with asyncio.TaskGroup() as group:
+            group.create_task(demand())
+            for idle, pause in slowings:
+                await asyncio.sleep(idle)
+                cap.slow_down(pause)
+        return left
+
+    assert most_in_a_second(run(scenario())) <= rps
+
+
+def test_the_rate_never_falls_below_one_a_second() -> None:
+    async def scenario() -> float:
+        cap = Cap(4.0)
+        for _ in range(10):
+            cap.slow_down(0.0)
+            await asyncio.sleep(1.1)
+        return cap.rate
+
+    assert run(scenario()) == 1.0
