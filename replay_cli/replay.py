@@ -8,26 +8,22 @@ are on their way.
 import asyncio
 import random
 import time
-from collections import Counter
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
 from replay_cli.archive import Source, read
 from replay_cli.delivery.backoff import backoff
 from replay_cli.delivery.cap import Cap
-from replay_cli.delivery.lanes import Lanes, Place
+from replay_cli.delivery.lanes import Lanes
 from replay_cli.delivery.transport import Transport
 from replay_cli.errors import DamagedObjectError, FatalError, ReplayError
+from replay_cli.ledger.group import AttemptKey
 from replay_cli.ledger.ledger import Ledger
-from replay_cli.ledger.store import AttemptKey, DeadLetter
-from replay_cli.ledger.watermark import OpenBatch
-from replay_cli.model import ArchiveObject, Rejected, Request
 from replay_cli.moengage.replies import Outcome, Reply, Verdict, classify
 from replay_cli.preparation import Prepared
-from replay_cli.segment.message import masked
+from replay_cli.settlement import Pending, Settlement, Work
 
 GRACE = 10.0
 """Seconds that requests in flight may take to finish when a run is asked to stop."""
@@ -52,17 +48,6 @@ class Policy(NamedTuple):
     retry_for: float = 4 * 3600.0
     max_attempts: int = 0
     in_doubt: InDoubt = InDoubt.RESEND
-
-
-class Work(NamedTuple):
-    """One object to read: from its watermark on, with the batches above it that the checkpoint knows."""
-
-    id: int
-    object: ArchiveObject
-    watermark: int
-    batches: dict[int, OpenBatch]
-    parts: set[tuple[int, int]]
-    doubts: dict[tuple[int, int], int]
 
 
 class Ending(NamedTuple):
@@ -100,31 +85,6 @@ class _WithdrawnError(Exception):
     """The run stops: an attempt at the gate must not leave."""
 
 
-@dataclass(eq=False, slots=True)
-class _Pending:
-    """A request on its way, with its place in its lanes."""
-
-    request: Request
-    batch: OpenBatch
-    unit: str
-    attempts: int = 0
-    failures: int = 0
-    failing_since: float = 0.0
-    place: "Place[_Pending] | None" = None
-
-    def keys(self) -> list[AttemptKey]:
-        request, object_id = self.request, self.batch.object_id
-        return [(object_id, ordinal, request.part, self.attempts) for ordinal in request.ordinals]
-
-
-@dataclass(slots=True)
-class _Record:
-    """A record that became several requests: how many are open, and the letter of one that failed."""
-
-    open: int
-    letter: DeadLetter | None = None
-
-
 class Replay:
     """One run of a job.
 
@@ -156,9 +116,9 @@ class Replay:
         self._cap = cap
         self._policy = policy
         self._window = max(2 * policy.concurrency, 1000)
-        self._lanes: Lanes[_Pending] = Lanes()
-        self._ready: asyncio.Queue[_Pending | None] = asyncio.Queue()
-        self._records: dict[tuple[int, int], _Record] = {}
+        self._lanes: Lanes[Pending] = Lanes()
+        self._ready: asyncio.Queue[Pending | None] = asyncio.Queue()
+        self._settlement = Settlement(ledger)
         self._boarding = asyncio.Semaphore(max(32, int(cap.rps * _BOARDING_SECONDS)))
         self._launch_pad = asyncio.Semaphore(max(8, int(cap.rps * _LAUNCH_PAD_SECONDS)))
         self._unpaused = asyncio.Event()
@@ -296,57 +256,32 @@ class Replay:
                 f"{work.object.uri} falls into other batches than when it was first read, so the checkpoint does not "
                 "fit it: go on with the version of replay that began the job, or begin anew with --restart"
             )
-        unit = str(prepared.batch.unit)
         if batch is None:
-            batch = self._open(work, prepared, unit)
+            batch = self._settlement.open(work, prepared)
         else:
-            self._ledger.resume_batch(batch)
-            self._settle_unsendable(batch, prepared, unit)
-        parts = Counter(ordinal for request in prepared.requests for ordinal in request.ordinals)
+            self._settlement.resume(batch, prepared)
+        self._settlement.take(batch, prepared)
+        unit = str(prepared.batch.unit)
         for index, request in enumerate(prepared.requests, 1):
             if index % _ADMITTED_AT_ONCE == 0:
                 await asyncio.sleep(0)
             place = (request.ordinals[0], request.part)
             if all(batch.is_settled(ordinal) for ordinal in request.ordinals):
                 continue
-            pending = _Pending(request, batch, unit, attempts=work.doubts.get(place, 0))
-            for ordinal in request.ordinals:
-                if parts[ordinal] > 1:
-                    self._records.setdefault((batch.object_id, ordinal), _Record(parts[ordinal]))
+            pending = Pending(request, batch, unit, attempts=work.doubts.get(place, 0))
             self._waiting += 1
             if place in work.parts:
-                self._deliver(pending)
+                self._settlement.deliver(pending)
                 self._waiting -= 1
             elif pending.attempts and self._policy.in_doubt is InDoubt.DEAD_LETTER:
-                self._give_up(pending, "in_doubt", "an earlier attempt ended in doubt")
+                self._settlement.give_up(pending, "in_doubt", "an earlier attempt ended in doubt")
                 self._waiting -= 1
             else:
                 self._enter(pending)
         self._update_room()
         self._settle_run()
 
-    def _open(self, work: Work, prepared: Prepared, unit: str) -> OpenBatch:
-        settled = Counter(("skipped", skipped.reason) for skipped in prepared.skipped)
-        settled.update(("rejected", rejected.reason) for rejected in prepared.rejected)
-        settled.update({("warning", rule): n for rule, n in prepared.warnings.items()})
-        return self._ledger.begin_batch(
-            work.id,
-            range(prepared.batch.first, prepared.batch.next),
-            prepared.records,
-            {ordinal for request in prepared.requests for ordinal in request.ordinals},
-            settled,
-            [_rejection(work.id, rejected, unit) for rejected in prepared.rejected],
-        )
-
-    def _settle_unsendable(self, batch: OpenBatch, prepared: Prepared, unit: str) -> None:
-        """Settle what was sendable when the batch was first read and is not now."""
-        for skipped in prepared.skipped:
-            self._ledger.settle(batch, skipped.ordinal, "skipped", skipped.reason)
-        for rejected in prepared.rejected:
-            letter = _rejection(batch.object_id, rejected, unit)
-            self._ledger.settle(batch, rejected.ordinal, "rejected", rejected.reason, letter)
-
-    def _enter(self, pending: _Pending) -> None:
+    def _enter(self, pending: Pending) -> None:
         pending.place, may_go = self._lanes.enter(pending, pending.request.users)
         if may_go:
             self._ready.put_nowait(pending)
@@ -365,7 +300,7 @@ class Replay:
                 return
             await self._send(pending)
 
-    async def _send(self, pending: _Pending) -> None:
+    async def _send(self, pending: Pending) -> None:
         """Make one attempt and act on its outcome; a stop withdraws it while nothing was sent."""
         pending.attempts += 1
         keys = pending.keys()
@@ -418,26 +353,26 @@ class Replay:
         if self._stopping:
             raise _WithdrawnError
 
-    def _act(self, pending: _Pending, keys: list[AttemptKey], reply: Reply) -> None:
+    def _act(self, pending: Pending, keys: list[AttemptKey], reply: Reply) -> None:
         outcome = classify(reply, time.time())
         doubt = outcome.reason if outcome.verdict is Verdict.IN_DOUBT else None
         self._ledger.conclude(keys, reply.label, doubt)
         match outcome.verdict:
             case Verdict.DELIVERED:
-                self._deliver(pending)
+                self._settlement.deliver(pending)
                 self._finish(pending)
             case Verdict.REFUSED:
-                self._give_up(pending, outcome.reason, outcome.detail)
+                self._settlement.give_up(pending, outcome.reason, outcome.detail)
                 self._finish(pending)
             case Verdict.STOP:
                 self.fail(FatalError(f"MoEngage stops the run: {outcome.detail}"))
             case Verdict.IN_DOUBT if self._policy.in_doubt is InDoubt.DEAD_LETTER:
-                self._give_up(pending, "in_doubt", f"{outcome.reason}: {outcome.detail}")
+                self._settlement.give_up(pending, "in_doubt", f"{outcome.reason}: {outcome.detail}")
                 self._finish(pending)
             case _:
                 self._retry(pending, outcome)
 
-    def _retry(self, pending: _Pending, outcome: Outcome) -> None:
+    def _retry(self, pending: Pending, outcome: Outcome) -> None:
         now = time.monotonic()
         if outcome.pause:
             self._pause(outcome)
@@ -450,12 +385,12 @@ class Replay:
         limit = self._policy.max_attempts
         if spent >= self._policy.retry_for or (limit and pending.failures >= limit):
             detail = f"{pending.failures} attempts failed over {spent:.0f} s, the last: {outcome.detail}"
-            self._give_up(pending, f"exhausted:{outcome.reason}", detail)
+            self._settlement.give_up(pending, f"exhausted:{outcome.reason}", detail)
             self._finish(pending)
         else:
             self._later(pending, backoff(pending.failures, self._random))
 
-    def _later(self, pending: _Pending, delay: float) -> None:
+    def _later(self, pending: Pending, delay: float) -> None:
         asyncio.get_running_loop().call_later(delay, self._ready.put_nowait, pending)
 
     def _pause(self, outcome: Outcome) -> None:
@@ -477,51 +412,7 @@ class Replay:
 
     # -- settling ---------------------------------------------------------------------------------------------
 
-    def _deliver(self, pending: _Pending) -> None:
-        object_id, part = pending.batch.object_id, pending.request.part
-        for ordinal in pending.request.ordinals:
-            record = self._records.get((object_id, ordinal))
-            if record is None:
-                self._ledger.settle(pending.batch, ordinal, "delivered")
-                continue
-            if record.open > 1:
-                self._ledger.deliver_part(object_id, ordinal, part)
-            self._close_part(pending.batch, ordinal, record)
-
-    def _give_up(self, pending: _Pending, reason: str, detail: str) -> None:
-        request, object_id, at = pending.request, pending.batch.object_id, time.time()
-        for ordinal, text in zip(request.ordinals, request.records, strict=True):
-            letter = DeadLetter(
-                object_id,
-                ordinal,
-                "dead_lettered",
-                reason,
-                detail,
-                pending.attempts,
-                at,
-                pending.unit,
-                masked(text),
-            )
-            record = self._records.get((object_id, ordinal))
-            if record is None:
-                self._ledger.settle(pending.batch, ordinal, "dead_lettered", reason, letter)
-                continue
-            record.letter = record.letter or letter
-            self._close_part(pending.batch, ordinal, record)
-
-    def _close_part(self, batch: OpenBatch, ordinal: int, record: _Record) -> None:
-        """Settle a record of several requests with its last one."""
-        record.open -= 1
-        if record.open:
-            return
-        del self._records[batch.object_id, ordinal]
-        letter = record.letter
-        if letter is None:
-            self._ledger.settle(batch, ordinal, "delivered")
-        else:
-            self._ledger.settle(batch, ordinal, letter.kind, letter.reason, letter)
-
-    def _finish(self, pending: _Pending) -> None:
+    def _finish(self, pending: Pending) -> None:
         """Let those go who waited for this request."""
         place, pending.place = pending.place, None  # not to be kept alive by each other
         if place is not None:
@@ -530,17 +421,3 @@ class Replay:
         self._waiting -= 1
         self._update_room()
         self._settle_run()
-
-
-def _rejection(object_id: int, rejected: Rejected, unit: str) -> DeadLetter:
-    return DeadLetter(
-        object_id,
-        rejected.ordinal,
-        "rejected",
-        rejected.reason,
-        rejected.detail,
-        0,
-        time.time(),
-        unit,
-        masked(rejected.record),
-    )

@@ -15,6 +15,8 @@ PURE = {"segment", "moengage"}
 PURE_CONDUCTORS = {"job", "preparation"}
 EDGES = {"archive", "delivery", "ledger", "report", "sandbox"}
 CONDUCTORS = {"replay", "validation"}
+SETTLEMENT = "settlement"
+"""The conductor's hand for the book: it knows the ledger, and has no tasks."""
 WORDS = {"model", "errors"}
 
 MAY_IMPORT = (
@@ -23,8 +25,13 @@ MAY_IMPORT = (
     | dict.fromkeys(PURE_CONDUCTORS, WORDS | PURE)
     | dict.fromkeys(EDGES, WORDS)
     | {"archive": WORDS | {"segment"}, "delivery": WORDS | {"moengage"}}
-    | dict.fromkeys(CONDUCTORS, WORDS | PURE | PURE_CONDUCTORS | EDGES - {"sandbox"})
-    | {"cli": WORDS | PURE | PURE_CONDUCTORS | EDGES | CONDUCTORS, "__main__": {"cli"}, "__init__": set()}
+    | {SETTLEMENT: WORDS | PURE | PURE_CONDUCTORS | {"ledger", "delivery"}}
+    | dict.fromkeys(CONDUCTORS, WORDS | PURE | PURE_CONDUCTORS | EDGES - {"sandbox"} | {SETTLEMENT})
+    | {
+        "cli": WORDS | PURE | PURE_CONDUCTORS | EDGES | CONDUCTORS | {SETTLEMENT},
+        "__main__": {"cli"},
+        "__init__": set(),
+    }
 )
 """Room → the rooms that it may import, besides itself."""
 

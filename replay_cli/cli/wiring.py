@@ -27,9 +27,10 @@ from replay_cli.ledger.store import FINISHED, ObjectState, Store
 from replay_cli.model import ArchiveObject
 from replay_cli.moengage.actions import actions_mapping
 from replay_cli.preparation import Preparation
-from replay_cli.replay import Ending, Policy, Replay, Work
+from replay_cli.replay import Ending, Policy, Replay
 from replay_cli.report.progress import State, make_reporter
 from replay_cli.report.summary import Summary, make_summary, run_numbers
+from replay_cli.settlement import Work
 
 _SWITCH_INTERVAL = 0.0005
 """Seconds after which the reader's and the ledger's threads let the event loop go on."""

@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 
 from replay_cli.errors import FatalError
 from replay_cli.ledger.dead_letters import DeadLetterFile
-from replay_cli.ledger.store import AttemptKey, DeadLetter, Group, Store
+from replay_cli.ledger.group import AttemptKey, DeadLetter, Group
+from replay_cli.ledger.store import Store
 from replay_cli.ledger.watermark import ObjectProgress, OpenBatch
 
 COMMIT_EVERY = 0.02

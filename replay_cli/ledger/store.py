@@ -11,14 +11,15 @@ import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from errno import EEXIST
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from replay_cli import __version__
-from replay_cli.errors import BookError, FatalError, UsageError
+from replay_cli.errors import FatalError, UsageError
+from replay_cli.ledger.group import Group, add_counts, apply_attempts, apply_progress
+from replay_cli.ledger.reading import Reading
 from replay_cli.ledger.watermark import OpenBatch
 from replay_cli.model import ArchiveObject
 
@@ -27,9 +28,6 @@ SCHEMA_VERSION = 1
 FINISHED = ("complete", "damaged")
 """The states of an object of which nothing is left to read."""
 OUTCOMES = ("delivered", "skipped", "rejected", "dead_lettered")
-
-AttemptKey = tuple[int, int, int, int]
-"""(object, ordinal, part, attempt)"""
 
 
 class ObjectState(NamedTuple):
@@ -42,67 +40,11 @@ class ObjectState(NamedTuple):
     watermark: int
 
 
-class DeadLetter(NamedTuple):
-    """A record that was rejected, or given up: `record` is its archived text, secrets masked."""
-
-    object_id: int
-    ordinal: int
-    kind: str
-    reason: str
-    detail: str
-    attempts: int
-    at: float
-    unit: str
-    record: bytes
-
-
-@dataclass(slots=True)
-class Group:
-    """The changes of one transaction."""
-
-    opened: list[tuple[int, int]] = field(default_factory=list)
-    """(object, records read for the first time)"""
-    batches: list[tuple[int, int, int, int, bytes]] = field(default_factory=list)
-    """(object, first, next, unsettled, bitmap) of the open batches that are new or changed"""
-    watermarks: list[tuple[int, int]] = field(default_factory=list)
-    """(watermark, object): everything below is settled"""
-    finished: list[tuple[str, str | None, int]] = field(default_factory=list)
-    """(state, damage, object)"""
-    tallies: Counter[tuple[int, str, str]] = field(default_factory=Counter)
-    """(object, outcome, reason) → more of them"""
-    intents: list[tuple[int, int, int, int, float]] = field(default_factory=list)
-    concluded: list[AttemptKey] = field(default_factory=list)
-    in_doubt: list[tuple[int, int, int, int, float, str]] = field(default_factory=list)
-    parts: list[tuple[int, int, int]] = field(default_factory=list)
-    dead_letters: list[DeadLetter] = field(default_factory=list)
-    replies: Counter[str] = field(default_factory=Counter)
-    peak: int = 0
-    seen: float = 0.0
-    """POSIX seconds when the run was alive (0: no news): a killed run's duration is known by it"""
-
-    def __bool__(self) -> bool:
-        return bool(
-            self.opened
-            or self.batches
-            or self.watermarks
-            or self.finished
-            or self.tallies
-            or self.intents
-            or self.concluded
-            or self.in_doubt
-            or self.parts
-            or self.dead_letters
-            or self.replies
-            or self.peak
-        )
-
-
-class Store:
-    """One checkpoint file, open for writing (`create`, `open`) or for reading (`read`)."""
+class Store(Reading):
+    """One checkpoint file: `create` a new one, or `open` one that is there."""
 
     def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
-        self.path = path
-        self._db = connection
+        super().__init__(path, connection)
         self.run_id = 0
 
     @classmethod
@@ -208,22 +150,11 @@ class Store:
                     self._db.execute("ROLLBACK")
                 raise
 
-    def _value(self, sql: str, *parameters: Any) -> Any:
-        row = self._db.execute(sql, parameters).fetchone()
-        return row[0] if row else None
-
     # -- what the job is ------------------------------------------------------------------------------------
-
-    def meta(self, key: str) -> str | None:
-        return self._value("SELECT value FROM meta WHERE key = ?", key)  # type: ignore[no-any-return] # TEXT column
 
     def set_meta(self, **values: Any) -> None:
         with self._transaction() as db:
             db.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", [(k, str(v)) for k, v in values.items()])
-
-    def stored_job(self) -> dict[str, Any]:
-        """Return the job as `create` was given it."""
-        return dict(json.loads(self.meta("job") or "{}"))
 
     def start_run(self, now: float, ignored: int) -> None:
         """Note that a run begins: who, where, which version."""
@@ -322,8 +253,8 @@ class Store:
             FatalError: the disk is full or failing; nothing of the group was written.
         """
         with self._transaction() as db:
-            _apply_progress(db, group)
-            _apply_attempts(db, group)
+            apply_progress(db, group)
+            apply_attempts(db, group)
             if group.seen:
                 db.execute("UPDATE run SET seen = ? WHERE id = ?", (group.seen, self.run_id))
             if group.dead_letters:
@@ -350,102 +281,8 @@ class Store:
                 )
                 attempts = self._value("SELECT count(*) FROM (SELECT DISTINCT object, part, attempt, at FROM intent)")
                 db.execute("DELETE FROM intent")
-                _add_counts(db, Counter({"interrupted": attempts}))
+                add_counts(db, Counter({"interrupted": attempts}))
         return count
-
-    # -- dead letters ---------------------------------------------------------------------------------------
-
-    def dead_letters(self, after: int) -> Iterator[tuple[int, dict[str, Any], bytes]]:
-        """Give the dead letters behind number `after`: (number, its fields, the record's text)."""
-        rows = self._db.execute(
-            "SELECT d.id, o.uri, o.etag, d.ordinal, d.unit, d.kind, d.reason, d.detail, d.attempts, d.at, d.record "
-            "FROM dead_letter d JOIN object o ON o.id = d.object WHERE d.id > ? ORDER BY d.id",
-            (after,),
-        )
-        for number, uri, etag, ordinal, unit, kind, reason, detail, attempts, at, record in rows:
-            fields = {
-                "uri": uri,
-                "etag": etag,
-                "ordinal": ordinal,
-                unit: ordinal + 1,
-                "kind": kind,
-                "reason": reason,
-                "detail": detail,
-                "attempts": attempts,
-                "at": at,
-            }
-            yield number, fields, record
-
-    # -- the book -------------------------------------------------------------------------------------------
-
-    def tallies(self) -> dict[str, dict[str, int]]:
-        """Return outcome → reason → number of records."""
-        book: dict[str, dict[str, int]] = {}
-        for outcome, reason, n in self._db.execute("SELECT outcome, reason, sum(n) FROM tally GROUP BY 1, 2"):
-            book.setdefault(outcome, {})[reason] = n
-        return book
-
-    def totals(self) -> dict[str, int]:
-        """Return the job's plain numbers: read, pending, in_doubt, objects, complete, peak, ignored."""
-        (read, total, complete) = self._db.execute(
-            "SELECT coalesce(sum(read), 0), count(*), coalesce(sum(state IN ('complete', 'damaged')), 0) FROM object"
-        ).fetchone()
-        return {
-            "read": read,
-            "pending": self._value("SELECT coalesce(sum(unsettled), 0) FROM batch"),
-            "in_doubt": self._value("SELECT count(*) FROM in_doubt") + self._value("SELECT count(*) FROM intent"),
-            "objects": total,
-            "complete": complete,
-            "peak": int(self.meta("peak") or 0),
-            "ignored": self._value("SELECT ignored FROM run ORDER BY id DESC LIMIT 1") or 0,
-        }
-
-    def damaged(self) -> list[tuple[str, str]]:
-        """Return (uri, what is wrong) of the objects that could not be read to their end."""
-        return list(self._db.execute("SELECT uri, damage FROM object WHERE state = 'damaged' ORDER BY id"))
-
-    def changed(self) -> list[str]:
-        """Return the objects that changed after they were finished."""
-        return [uri for (uri,) in self._db.execute("SELECT uri FROM object WHERE changed_etag IS NOT NULL ORDER BY id")]
-
-    def replies(self) -> dict[str, int]:
-        return dict(self._db.execute("SELECT label, n FROM reply ORDER BY label"))
-
-    def in_doubt(self) -> Iterator[tuple[str, int, int, int, float, str]]:
-        """Give every attempt in doubt: (uri, ordinal, part, attempt, POSIX seconds, cause)."""
-        yield from self._db.execute(
-            "SELECT o.uri, d.ordinal, d.part, d.attempt, d.at, d.cause "
-            "FROM in_doubt d JOIN object o ON o.id = d.object ORDER BY d.id"
-        )
-
-    def runs(self) -> list[dict[str, Any]]:
-        """Return the job's runs, oldest first."""
-        cursor = self._db.execute("SELECT id, started, seen, state, reason, pid, host, version FROM run ORDER BY id")
-        names = [column[0] for column in cursor.description]
-        return [dict(zip(names, row, strict=True)) for row in cursor]
-
-    def verify_book(self, *, complete: bool = False) -> None:
-        """Check that for each object `read = delivered + skipped + rejected + dead_lettered + pending`.
-
-        The left side is counted as batches are read, the right side as records are settled.
-
-        Args:
-            complete: the job says that it is done: then nothing may be pending either.
-
-        Raises:
-            BookError: it does not.
-        """
-        rows = self._db.execute(
-            "SELECT o.uri, o.read, "
-            "(SELECT coalesce(sum(n), 0) FROM tally t WHERE t.object = o.id AND t.outcome != 'warning'), "
-            "(SELECT coalesce(sum(unsettled), 0) FROM batch b WHERE b.object = o.id) FROM object o"
-        )
-        for uri, read, settled, pending in rows:
-            if read != settled + pending or (complete and pending):
-                raise BookError(
-                    f"the book of {uri} does not close: {read} read, {settled} settled, {pending} pending. "
-                    f"This is a bug in replay; please report it with {self.path}"
-                )
 
 
 def _connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
@@ -485,37 +322,3 @@ def _require_finished(unlisted: Iterable[ObjectState]) -> None:
                 f"{state.uri} is not under the sources any more, but belongs to this job and is not finished: "
                 "put it back and run again, or begin a new job without it with --restart"
             )
-
-
-def _apply_progress(db: sqlite3.Connection, group: Group) -> None:
-    db.executemany("UPDATE object SET read = read + ?2, state = 'reading' WHERE id = ?1", group.opened)
-    db.executemany(
-        "INSERT INTO batch VALUES (?, ?, ?, ?, ?) "
-        "ON CONFLICT DO UPDATE SET unsettled = excluded.unsettled, settled = excluded.settled",
-        group.batches,
-    )
-    for watermark, object_id in group.watermarks:
-        db.execute("UPDATE object SET watermark = ? WHERE id = ?", (watermark, object_id))
-        db.execute("DELETE FROM batch WHERE object = ? AND first < ?", (object_id, watermark))
-        db.execute("DELETE FROM delivered_part WHERE object = ? AND ordinal < ?", (object_id, watermark))
-    db.executemany("UPDATE object SET state = ?, damage = ? WHERE id = ?", group.finished)
-    db.executemany(
-        "INSERT INTO tally VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET n = n + excluded.n",
-        [(*key, n) for key, n in group.tallies.items()],
-    )
-
-
-def _apply_attempts(db: sqlite3.Connection, group: Group) -> None:
-    # Intents first: an attempt may begin and end within one group.
-    db.executemany("INSERT INTO intent VALUES (?, ?, ?, ?, ?)", group.intents)
-    db.executemany("DELETE FROM intent WHERE object = ? AND ordinal = ? AND part = ? AND attempt = ?", group.concluded)
-    db.executemany(
-        "INSERT INTO in_doubt (object, ordinal, part, attempt, at, cause) VALUES (?, ?, ?, ?, ?, ?)",
-        group.in_doubt,
-    )
-    db.executemany("INSERT OR IGNORE INTO delivered_part VALUES (?, ?, ?)", group.parts)
-    _add_counts(db, group.replies)
-
-
-def _add_counts(db: sqlite3.Connection, counts: Counter[str]) -> None:
-    db.executemany("INSERT INTO reply VALUES (?, ?) ON CONFLICT DO UPDATE SET n = n + excluded.n", list(counts.items()))

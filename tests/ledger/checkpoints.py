@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from replay_cli.ledger.store import DeadLetter, Group, Store
+from replay_cli.ledger.group import DeadLetter, Group
+from replay_cli.ledger.store import Store
 from replay_cli.model import ArchiveObject
 
 JOB: dict[str, Any] = {"sources": ["/a"], "endpoint": "sandbox", "workspace_id": "w", "settings": {}}

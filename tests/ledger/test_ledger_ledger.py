@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 
 from replay_cli.errors import FatalError
 from replay_cli.ledger.dead_letters import DeadLetterFile
+from replay_cli.ledger.group import Group
 from replay_cli.ledger.ledger import Ledger
-from replay_cli.ledger.store import Group, Store
+from replay_cli.ledger.store import Store
 from replay_cli.ledger.watermark import OpenBatch
 from tests.ledger.checkpoints import A, B, letter, new_store, rows
 

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from replay_cli.errors import BookError, FatalError, UsageError
-from replay_cli.ledger.store import SCHEMA_VERSION, Group, Store
+from replay_cli.ledger.group import Group
+from replay_cli.ledger.store import SCHEMA_VERSION, Store
 from replay_cli.model import ArchiveObject
 from tests.ledger.checkpoints import JOB, A, B, letter, new_store, rejecting, rows
 

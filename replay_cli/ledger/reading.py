@@ -1,0 +1,130 @@
+"""The questions that a checkpoint answers: what the job is, its book, its runs, its dead letters."""
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from replay_cli.errors import BookError, FatalError
+
+
+class Reading:
+    """Reads a checkpoint; `Store` adds the writing.
+
+    Args:
+        path: the checkpoint, for messages.
+        connection: its database, open.
+    """
+
+    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+        self.path = path
+        self._db = connection
+
+    def _rows(self, sql: str, *parameters: Any) -> list[Any]:
+        """Ask for all rows; SQLite's errors are translated here, as a failing disk."""
+        try:
+            return self._db.execute(sql, parameters).fetchall()
+        except sqlite3.OperationalError as error:
+            raise FatalError(f"cannot read the checkpoint {self.path} ({error})") from None
+
+    def _value(self, sql: str, *parameters: Any) -> Any:
+        rows = self._rows(sql, *parameters)
+        return rows[0][0] if rows else None
+
+    def meta(self, key: str) -> str | None:
+        return self._value("SELECT value FROM meta WHERE key = ?", key)  # type: ignore[no-any-return] # TEXT column
+
+    def stored_job(self) -> dict[str, Any]:
+        """Return the job as `create` was given it."""
+        return dict(json.loads(self.meta("job") or "{}"))
+
+    def dead_letters(self, after: int) -> Iterator[tuple[int, dict[str, Any], bytes]]:
+        """Give the dead letters behind number `after`: (number, its fields, the record's text)."""
+        rows = self._db.execute(
+            "SELECT d.id, o.uri, o.etag, d.ordinal, d.unit, d.kind, d.reason, d.detail, d.attempts, d.at, d.record "
+            "FROM dead_letter d JOIN object o ON o.id = d.object WHERE d.id > ? ORDER BY d.id",
+            (after,),
+        )
+        for number, uri, etag, ordinal, unit, kind, reason, detail, attempts, at, record in rows:
+            fields = {
+                "uri": uri,
+                "etag": etag,
+                "ordinal": ordinal,
+                unit: ordinal + 1,
+                "kind": kind,
+                "reason": reason,
+                "detail": detail,
+                "attempts": attempts,
+                "at": at,
+            }
+            yield number, fields, record
+
+    def tallies(self) -> dict[str, dict[str, int]]:
+        """Return outcome → reason → number of records."""
+        book: dict[str, dict[str, int]] = {}
+        for outcome, reason, n in self._db.execute("SELECT outcome, reason, sum(n) FROM tally GROUP BY 1, 2"):
+            book.setdefault(outcome, {})[reason] = n
+        return book
+
+    def totals(self) -> dict[str, int]:
+        """Return the job's plain numbers: read, pending, in_doubt, objects, complete, peak, ignored."""
+        (read, total, complete) = self._db.execute(
+            "SELECT coalesce(sum(read), 0), count(*), coalesce(sum(state IN ('complete', 'damaged')), 0) FROM object"
+        ).fetchone()
+        return {
+            "read": read,
+            "pending": self._value("SELECT coalesce(sum(unsettled), 0) FROM batch"),
+            "in_doubt": self._value("SELECT count(*) FROM in_doubt") + self._value("SELECT count(*) FROM intent"),
+            "objects": total,
+            "complete": complete,
+            "peak": int(self.meta("peak") or 0),
+            "ignored": self._value("SELECT ignored FROM run ORDER BY id DESC LIMIT 1") or 0,
+        }
+
+    def damaged(self) -> list[tuple[str, str]]:
+        """Return (uri, what is wrong) of the objects that could not be read to their end."""
+        return list(self._db.execute("SELECT uri, damage FROM object WHERE state = 'damaged' ORDER BY id"))
+
+    def changed(self) -> list[str]:
+        """Return the objects that changed after they were finished."""
+        return [uri for (uri,) in self._db.execute("SELECT uri FROM object WHERE changed_etag IS NOT NULL ORDER BY id")]
+
+    def replies(self) -> dict[str, int]:
+        return dict(self._db.execute("SELECT label, n FROM reply ORDER BY label"))
+
+    def in_doubt(self) -> Iterator[tuple[str, int, int, int, float, str]]:
+        """Give every attempt in doubt: (uri, ordinal, part, attempt, POSIX seconds, cause)."""
+        yield from self._db.execute(
+            "SELECT o.uri, d.ordinal, d.part, d.attempt, d.at, d.cause "
+            "FROM in_doubt d JOIN object o ON o.id = d.object ORDER BY d.id"
+        )
+
+    def runs(self) -> list[dict[str, Any]]:
+        """Return the job's runs, oldest first."""
+        cursor = self._db.execute("SELECT id, started, seen, state, reason, pid, host, version FROM run ORDER BY id")
+        names = [column[0] for column in cursor.description]
+        return [dict(zip(names, row, strict=True)) for row in cursor]
+
+    def verify_book(self, *, complete: bool = False) -> None:
+        """Check that for each object `read = delivered + skipped + rejected + dead_lettered + pending`.
+
+        The left side is counted as batches are read, the right side as records are settled.
+
+        Args:
+            complete: the job says that it is done: then nothing may be pending either.
+
+        Raises:
+            BookError: it does not.
+        """
+        rows = self._db.execute(
+            "SELECT o.uri, o.read, "
+            "(SELECT coalesce(sum(n), 0) FROM tally t WHERE t.object = o.id AND t.outcome != 'warning'), "
+            "(SELECT coalesce(sum(unsettled), 0) FROM batch b WHERE b.object = o.id) FROM object o"
+        )
+        for uri, read, settled, pending in rows:
+            if read != settled + pending or (complete and pending):
+                raise BookError(
+                    f"the book of {uri} does not close: {read} read, {settled} settled, {pending} pending. "
+                    f"This is a bug in replay; please report it with {self.path}"
+                )
