@@ -70,6 +70,8 @@ class Job(NamedTuple):
 def _shown(value: Any) -> str:
     if isinstance(value, list):
         return ", ".join(map(str, value))
+    if isinstance(value, bool):
+        return "on" if value else "off"
     return "not set" if value is None or value == "" else str(value)
 
 

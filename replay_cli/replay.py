@@ -62,7 +62,7 @@ class Snapshot(NamedTuple):
     """What a run is doing now.
 
     `consumed` counts stored bytes read of the objects to read, `waiting` the requests that are not settled,
-    `in_flight` those of them that wait for a reply.
+    `in_flight` those of them that wait for a reply; `trouble` is why the last attempt failed, if it did.
     """
 
     consumed: int
@@ -70,6 +70,7 @@ class Snapshot(NamedTuple):
     in_flight: int
     paused: bool
     per_second: int
+    trouble: str
 
 
 class _Begin(NamedTuple):
@@ -119,6 +120,8 @@ class Replay:
         self._lanes: Lanes[Pending] = Lanes()
         self._ready: asyncio.Queue[Pending | None] = asyncio.Queue()
         self._settlement = Settlement(ledger)
+        self._at_gate: set[asyncio.Task[None]] = set()
+        self._trouble = ""
         self._boarding = asyncio.Semaphore(max(32, int(cap.rps * _BOARDING_SECONDS)))
         self._launch_pad = asyncio.Semaphore(max(8, int(cap.rps * _LAUNCH_PAD_SECONDS)))
         self._unpaused = asyncio.Event()
@@ -161,6 +164,8 @@ class Replay:
             self._over.set_result(ending)
         self._stopping = True
         self._unpaused.set()
+        for task in self._at_gate:
+            task.cancel()
 
     def abort(self) -> None:
         """Stop now: what is in flight is in doubt."""
@@ -179,6 +184,7 @@ class Replay:
             in_flight=self._in_flight,
             paused=not self._unpaused.is_set(),
             per_second=self._cap.meter.per_second(),
+            trouble=self._trouble,
         )
 
     def _notice_crash(self, task: asyncio.Task[None]) -> None:
@@ -314,11 +320,17 @@ class Replay:
                 intended = True
                 await self._ledger.intend(keys)
                 await self._take_off()
+            self._at_gate.discard(task)
             left = True
+            self._cap.meter.mark()
+            self._ledger.note_peak(self._cap.meter.peak)
             self._in_flight += 1
             boarding = False
             self._boarding.release()
 
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 # a coroutine of ours runs in a task
+        self._at_gate.add(task)
         try:
             await self._boarding.acquire()
             boarding = True
@@ -334,6 +346,7 @@ class Replay:
                 self._ledger.withdraw(keys)
             raise
         finally:
+            self._at_gate.discard(task)
             self._in_flight -= left
             if boarding:
                 self._boarding.release()
@@ -357,6 +370,7 @@ class Replay:
         outcome = classify(reply, time.time())
         doubt = outcome.reason if outcome.verdict is Verdict.IN_DOUBT else None
         self._ledger.conclude(keys, reply.label, doubt)
+        self._trouble = "" if outcome.verdict is Verdict.DELIVERED else outcome.detail
         match outcome.verdict:
             case Verdict.DELIVERED:
                 self._settlement.deliver(pending)
@@ -365,7 +379,7 @@ class Replay:
                 self._settlement.give_up(pending, outcome.reason, outcome.detail)
                 self._finish(pending)
             case Verdict.STOP:
-                self.fail(FatalError(f"MoEngage stops the run: {outcome.detail}"))
+                self.fail(FatalError(f"no other request would pass either: {outcome.detail}"))
             case Verdict.IN_DOUBT if self._policy.in_doubt is InDoubt.DEAD_LETTER:
                 self._settlement.give_up(pending, "in_doubt", f"{outcome.reason}: {outcome.detail}")
                 self._finish(pending)
@@ -388,7 +402,7 @@ class Replay:
             self._settlement.give_up(pending, f"exhausted:{outcome.reason}", detail)
             self._finish(pending)
         else:
-            self._later(pending, backoff(pending.failures, self._random))
+            self._later(pending, min(backoff(pending.failures, self._random), self._policy.retry_for - spent))
 
     def _later(self, pending: Pending, delay: float) -> None:
         asyncio.get_running_loop().call_later(delay, self._ready.put_nowait, pending)

@@ -31,6 +31,10 @@ def canonical(location: str) -> str:
 
 
 def _require_known(location: str) -> None:
+    if not location:
+        raise UsageError("a source is empty: name a file, a directory or a glob")
+    if not location.isprintable() and any("\udc80" <= letter <= "\udcff" for letter in location):
+        raise UsageError(f"{location.encode(errors='surrogateescape')!r} has a name that is no UTF-8: rename it")
     scheme, separator, _ = location.partition("://")
     if separator and scheme.isalnum():
         raise UsageError(f"{location}: archives are read from disk only; name a file, a directory or a glob")

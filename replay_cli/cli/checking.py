@@ -39,9 +39,9 @@ def _check_source(location: str) -> bool:
         total = sum(obj.size for obj in listing.objects)
         batch = next(read(source, listing.objects[0]), None) if listing.objects else None
     except ReplayError as error:
-        return _tell(location, False, str(error))
+        return _tell("", False, str(error))
     found = f"{count(len(listing.objects), 'object')}, {size(total)}, {count(listing.ignored, 'name')} ignored"
-    first = f"; the first holds {batch.unit}s" if batch is not None else "; the first is empty"
+    first = f"; the first one can be read, its first batch has {len(batch.records):,} {batch.unit}s" if batch else ""
     return _tell(location, True, found + first)
 
 
@@ -57,7 +57,7 @@ async def _check_credentials(destination: Destination, key: str, ca_file: Any) -
     if reply.failure is not None:
         return _tell(name, False, reply.cause)
     if 200 <= reply.status < 300:
-        return _tell(name, True, "the credentials are good")
+        return _tell(name, True, "no key was tried" if destination.is_sandbox else "the credentials are good")
     return _tell(name, False, f"HTTP {reply.status}: {_MEANINGS.get(reply.status, 'not what the check should answer')}")
 
 
@@ -72,5 +72,6 @@ async def _at_once() -> None:
 
 
 def _tell(what: str, works: bool, how: str) -> bool:
-    click.echo(f"{click.style('ok', fg='green') if works else click.style('FAILED', fg='red')}  {what}: {how}")
+    verdict = click.style("ok", fg="green") if works else click.style("FAILED", fg="red")
+    click.echo(f"{verdict}  {what}{': ' if what else ''}{how}")
     return works

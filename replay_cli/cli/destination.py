@@ -91,6 +91,8 @@ def api_key(destination: Destination, key_file: Path | None) -> str:
         key = os.environ.get("MOENGAGE_API_KEY", "").strip()
         if not key and sys.stdin.isatty():
             key = str(click.prompt("MoEngage API key", hide_input=True, err=True)).strip()
+    if not key and key_file is not None:
+        raise UsageError(f"{key_file} is empty: it should hold the API key")
     if not key:
         raise UsageError("no API key: set MOENGAGE_API_KEY or give --api-key-file")
     if not key.isprintable() or ":" in destination.workspace_id:

@@ -1,5 +1,6 @@
 """The `replay` command: finds its subcommands when they are asked for, so that `--help` is instant."""
 
+import os
 import sys
 from importlib import import_module
 from typing import Any
@@ -65,5 +66,9 @@ def main() -> None:
     except (click.Abort, KeyboardInterrupt):
         click.echo("Interrupted.", err=True)
         sys.exit(130)
-    except BrokenPipeError:
+    except OSError as error:  # stdout: what writes files translates its own
+        devnull = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(devnull, sys.stdout.fileno())  # or Python complains once more when it flushes
+        if not isinstance(error, BrokenPipeError):
+            click.echo(f"Error: cannot write the output: {error.strerror}", err=True)
         sys.exit(1)

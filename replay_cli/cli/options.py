@@ -8,6 +8,7 @@ import click
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+MAX_RATE = 1_000_000.0
 REGIONS = tuple(f"DC_{n:02}" for n in range(1, 6))
 
 
@@ -63,6 +64,21 @@ class Duration(click.ParamType[float]):
         return seconds
 
 
+class Rate(click.ParamType[float]):
+    """Attempts a second: a number more than 0."""
+
+    name = "number"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        try:
+            rate = float(value)
+        except ValueError:
+            rate = float("nan")
+        if not 0 < rate <= MAX_RATE:
+            self.fail(f"{value!r} is not a rate: use a number of attempts a second, for example 250", param, ctx)
+        return rate
+
+
 def option(group: str, *declarations: str, **keywords: Any) -> Callable[[F], F]:
     """Make an option of a group."""
     return click.option(*declarations, cls=GroupedOption, group=group, **keywords)
@@ -91,15 +107,15 @@ destination_options = _all(
         option(WHERE, "--region", type=click.Choice(REGIONS), help="MoEngage's data centre of your workspace."),
         option(WHERE, "--endpoint", metavar="URL", help="Another base URL; plain HTTP only on this machine."),
         option(WHERE, "--sandbox", is_flag=True, help="A local MoEngage inside this process: nothing leaves."),
+        option(
+            CREDENTIALS,
+            "--workspace-id",
+            envvar="MOENGAGE_WORKSPACE_ID",
+            show_envvar=True,
+            help="The workspace (app) id.",
+        ),
         *(
             credentials := [
-                option(
-                    CREDENTIALS,
-                    "--workspace-id",
-                    envvar="MOENGAGE_WORKSPACE_ID",
-                    show_envvar=True,
-                    help="The workspace (app) id.",
-                ),
                 option(
                     CREDENTIALS,
                     "--api-key-file",
@@ -140,9 +156,9 @@ delivery_options = _all(
         option(
             DELIVERY,
             "--rps",
-            type=click.FloatRange(min=0, min_open=True),
-            default=250.0,
-            show_default="250",
+            type=Rate(),
+            default="250",
+            show_default=True,
             help="Attempts a second at most; the workspace's 500 are shared with live traffic.",
         ),
         option(

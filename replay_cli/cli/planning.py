@@ -18,12 +18,11 @@ def describe(plan: Plan) -> str:
     share = total / consumed if consumed else 0
     estimate = f"about {round(records * share):,} records, {round(requests * share):,} requests"
     return (
-        f"This sends {count(len(plan.work), 'object')} ({size(total)} as stored; "
-        f"{estimate}, estimated from {records:,} records)\n"
-        f"to workspace {plan.job.workspace_id} at {plan.job.endpoint},\n"
-        f"at most {plan.rps:g} requests a second: at least {duration(requests * share / plan.rps)}.\n"
-        "MoEngage has no deduplication and no undo: what is sent stays. Identifies carry the\n"
-        "traits of their time and overwrite newer ones; event-triggered campaigns may react."
+        f"This sends {count(len(plan.work), 'object')} ({size(total)} as stored; {estimate}, estimated from "
+        f"{records:,} records) to workspace {plan.job.workspace_id} at {plan.job.endpoint}, at most {plan.rps:g} "
+        f"requests a second: at least {duration(requests * share / plan.rps)}. "
+        "MoEngage has no deduplication and no undo: what is sent stays. Identifies carry the traits of their time and "
+        "overwrite newer ones; event-triggered campaigns may react."
     )
 
 

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from replay_cli.cli.options import PATH, GroupedCommand, credential_options, delivery_options, output_options
 
@@ -17,12 +18,14 @@ from replay_cli.cli.options import PATH, GroupedCommand, credential_options, del
 @credential_options
 @delivery_options
 @output_options
-def command(checkpoint: Path, **values: Any) -> None:
+@click.pass_context
+def command(context: click.Context, /, checkpoint: Path, **values: Any) -> None:
     """Go on with a job from its checkpoint.
 
-    Sources, destination and settings are those stored in it; only the credentials and the
-    pace are given anew.
+    Sources, destination and settings are those stored in it, and so is the pace of the last
+    run, unless it is given anew. Only the API key is not stored.
     """
     from replay_cli.cli.running import resume_job
 
-    resume_job(checkpoint, values)
+    given = {name for name in values if context.get_parameter_source(name) is not ParameterSource.DEFAULT}
+    resume_job(checkpoint, values, given)

@@ -5,21 +5,21 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import click
-import orjson
 
 from replay_cli.archive import canonical, open_source
 from replay_cli.cli.destination import Destination, api_key, choose
 from replay_cli.cli.planning import describe
 from replay_cli.cli.wiring import Plan, Session, checkpoint_path, execute, preparation
-from replay_cli.errors import UsageError
+from replay_cli.errors import FatalError, UsageError
 from replay_cli.job import Job
 from replay_cli.ledger.store import Store
 from replay_cli.replay import InDoubt, Policy
 from replay_cli.report.summary import Summary, exit_code
-from replay_cli.report.terminal import error_console, print_summary
+from replay_cli.report.terminal import error_console, print_json, print_summary
 from replay_cli.validation import DryRun
 
 _SETTINGS = ("api", "project_name", "update_existing_only", "strict")
+_PACE = ("rps", "concurrency", "timeout", "retry_for", "max_attempts", "in_doubt")
 _NOWHERE = "workspace"
 
 
@@ -31,12 +31,19 @@ def run_job(values: dict[str, Any]) -> NoReturn:
     _finish(execute(job, path, _session(values, destination), error_console()), values["as_json"])
 
 
-def resume_job(path: Path, values: dict[str, Any]) -> NoReturn:
-    """Go on with the job of a checkpoint, with its stored sources, destination and settings."""
+def resume_job(path: Path, values: dict[str, Any], given: set[str]) -> NoReturn:
+    """Go on with the job of a checkpoint, with its stored sources, destination, settings and pace.
+
+    Args:
+        path: the checkpoint.
+        values: the options of `replay resume`.
+        given: the names of those that were given, rather than left at their defaults.
+    """
     store = Store.open(path, read_only=True)
-    job = Job.from_stored(store.stored_job())
+    job, pace = Job.from_stored(store.stored_job()), store.pace()
     store.close()
     destination = Destination(job.endpoint, job.workspace_id)
+    values |= {name: value for name, value in pace.items() if name not in given}
     session = _session(values | {"restart": False, "must_resume": True}, destination)
     _finish(execute(job, path, session, error_console()), values["as_json"])
 
@@ -84,6 +91,7 @@ def _session(values: dict[str, Any], destination: Destination) -> Session:
         timeout=values["timeout"],
         ca_file=values["ca_file"],
         confirm=confirm,
+        pace={name: values[name] for name in _PACE},
         restart=values["restart"],
         must_resume=values["must_resume"],
     )
@@ -91,15 +99,15 @@ def _session(values: dict[str, Any], destination: Destination) -> Session:
 
 def _ask(plan: Plan) -> None:
     """Say what a run will do to a real workspace, and ask."""
-    click.echo(describe(plan), err=True)
+    error_console().print(describe(plan), highlight=False, markup=False)
     if not sys.stdin.isatty():
         raise UsageError("nobody is there to ask: give --yes to send this without asking")
     if not click.confirm("Send this?", err=True):
-        raise UsageError("not sent")
+        raise FatalError("nothing was sent")
 
 
 def _finish(summary: Summary, as_json: bool) -> NoReturn:
     print_summary(error_console(), summary)
     if as_json:
-        click.echo(orjson.dumps(summary, option=orjson.OPT_INDENT_2).decode())
+        print_json(summary)
     raise click.exceptions.Exit(exit_code(summary))

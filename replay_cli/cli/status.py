@@ -19,13 +19,12 @@ def command(checkpoint: Path, as_json: bool, in_doubt: bool) -> None:
     The exit code is 0 whatever the state; `--json` shows it.
     """
     import orjson
-    from rich.console import Console
 
     from replay_cli.cli.wiring import summarize
     from replay_cli.ledger.lock import is_locked
     from replay_cli.ledger.store import Store
     from replay_cli.report.summary import run_state
-    from replay_cli.report.terminal import print_summary
+    from replay_cli.report.terminal import output_console, print_json, print_summary
 
     store = Store.open(checkpoint, read_only=True)
     try:
@@ -46,6 +45,6 @@ def command(checkpoint: Path, as_json: bool, in_doubt: bool) -> None:
     finally:
         store.close()
     if as_json:
-        click.echo(orjson.dumps(summary, option=orjson.OPT_INDENT_2).decode())
+        print_json(summary)
     else:
-        print_summary(Console(highlight=False), summary)
+        print_summary(output_console(), summary)

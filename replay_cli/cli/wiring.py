@@ -2,16 +2,17 @@
 
 import asyncio
 import gc
+import re
 import signal
 import sys
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-import click
 from rich.console import Console
 
 from replay_cli.archive import Listing, Source, open_source, warm_up
@@ -32,6 +33,8 @@ from replay_cli.report.progress import State, make_reporter
 from replay_cli.report.summary import Summary, make_summary, run_numbers
 from replay_cli.settlement import Work
 
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
+_STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _SWITCH_INTERVAL = 0.0005
 """Seconds after which the reader's and the ledger's threads let the event loop go on."""
 _COLLECT_AFTER = 5_000
@@ -49,6 +52,7 @@ class Session:
     timeout: float
     ca_file: Path | None
     confirm: Callable[["Plan"], None]
+    pace: Mapping[str, Any]
     restart: bool = False
     must_resume: bool = False
 
@@ -77,8 +81,12 @@ def preparation(job: Job) -> Preparation:
 
 def checkpoint_path(job: Job, checkpoint: Path | None, name: str | None) -> Path:
     """Return where a job's checkpoint is: as given, or `.replay/{name}.ckpt`."""
-    if checkpoint is not None and name:
+    if checkpoint is not None and name is not None:
         raise UsageError("give --checkpoint or --name, not both")
+    if name is not None and not _NAME.fullmatch(name):
+        raise UsageError(f"--name {name!r}: use 1 to 100 letters, digits, dots, hyphens and underscores")
+    if checkpoint is not None and checkpoint.is_dir():
+        raise UsageError(f"--checkpoint {checkpoint} is a directory: name a file in it")
     return checkpoint or CHECKPOINTS / f"{name or job.name}.ckpt"
 
 
@@ -164,7 +172,7 @@ def _run(store: Store, path: Path, plan: Plan, session: Session, key: str, ignor
     began = time.time()
     letters = DeadLetterFile(dead_letter_path(path))
     letters.recover(store)
-    store.start_run(began, ignored)
+    store.start_run(began, ignored, session.pace)
     ending, run = _drive(store, letters, plan, session, key, console)
     try:
         store.verify_book(complete=ending.state == "complete")
@@ -224,7 +232,7 @@ async def _conduct(
         ledger = Ledger(store, letters, lambda error: replay.fail(error))
         stack.callback(ledger.close)
         replay = Replay(plan.source, plan.work, plan.prepare, ledger, transport, cap, session.policy)
-        await stack.enter_async_context(_signals(replay))
+        await stack.enter_async_context(_signals(replay, console))
         await stack.enter_async_context(_progress(replay, ledger, cap, plan, console))
         ending = await replay.run()
     book = ledger.book
@@ -233,8 +241,8 @@ async def _conduct(
 
 
 @asynccontextmanager
-async def _signals(replay: Replay) -> AsyncIterator[None]:
-    """Let SIGINT and SIGTERM stop the run in good order, and a second one at once."""
+async def _signals(replay: Replay, console: Console) -> AsyncIterator[None]:
+    """Let SIGINT, SIGTERM and SIGHUP stop the run in good order, and a second one at once."""
     loop = asyncio.get_running_loop()
     received: list[str] = []
 
@@ -242,16 +250,16 @@ async def _signals(replay: Replay) -> AsyncIterator[None]:
         if received:
             replay.abort()
         else:
-            click.echo(f"\n{name}: letting requests in flight finish; once more stops now", err=True)
+            console.print(f"{name}: letting requests in flight finish; once more stops now", highlight=False)
             replay.stop(Ending("interrupted", name))
         received.append(name)
 
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in _STOPPING:
         loop.add_signal_handler(number, stop, number.name)
     try:
         yield
     finally:
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in _STOPPING:
             loop.remove_signal_handler(number)
 
 
@@ -273,6 +281,7 @@ async def _progress(replay: Replay, ledger: Ledger, cap: Cap, plan: Plan, consol
             in_flight=now.in_flight,
             limited=book.replies["429"],
             paused=now.paused,
+            trouble=now.trouble,
         )
 
     with make_reporter(console) as reporter:
@@ -297,13 +306,17 @@ def _repeat(store: Store, path: Path) -> Summary:
 
 def summarize(store: Store, path: Path, state: str, reason: str, run: dict[str, object]) -> Summary:
     """Make the summary of a job from its checkpoint."""
-    letters = dead_letter_path(path)
+    letters, totals, replies = dead_letter_path(path), store.totals(), store.replies()
+    if state == "running":
+        totals["in_doubt"] -= totals["intended"]  # on their way
+    elif totals["intended"]:
+        replies["interrupted"] = replies.get("interrupted", 0) + totals["intended"]
     return make_summary(
         state=state,
         reason=reason,
         book=store.tallies(),
-        totals=store.totals(),
-        replies=store.replies(),
+        totals=totals,
+        replies=replies,
         damage=dict(store.damaged()),
         changed=store.changed(),
         run=run,

@@ -91,7 +91,10 @@ class Cap:
         self._slowed_until = 0.0
 
     async def take(self) -> None:
-        """Return when one attempt may leave, which must be at once: take it with a connection in hand."""
+        """Return when one attempt may leave, which must be at once: take it with a connection in hand.
+
+        Who then does leave says so to the `meter`.
+        """
         async with self._turn:  # one at a time at the limiter, so that it can be exchanged for another
             if self.rate < self.rps:
                 self._grow()
@@ -100,7 +103,6 @@ class Cap:
                 # It begins full: a fresh bucket on top of what has just left would be a burst.
                 await self._limiter.acquire(self._limiter.max_rate)
             await self._limiter.acquire()
-        self.meter.mark()
 
     def slow_down(self, pause: float) -> None:
         """Halve the rate, because MoEngage refused attempts for their number.

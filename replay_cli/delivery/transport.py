@@ -21,7 +21,7 @@ from aiohttp.tracing import Trace
 from yarl import URL
 
 from replay_cli import __version__
-from replay_cli.errors import FatalError
+from replay_cli.errors import UsageError
 from replay_cli.model import Request
 from replay_cli.moengage.replies import Failure, Reply
 
@@ -164,7 +164,7 @@ async def _read(response: aiohttp.ClientResponse) -> Reply:
 
 def _failure(error: BaseException, left: bool, timeout: float) -> Reply:
     """Tell what a missing reply means: certain (nothing was sent) or in doubt."""
-    cause = " ".join(str(error).split()) or type(error).__name__
+    cause = _cause(error)
     if not left or _never_written(error):
         return Reply(failure=Failure.NOT_SENT, cause=cause)
     if isinstance(error, TimeoutError):
@@ -172,6 +172,13 @@ def _failure(error: BaseException, left: bool, timeout: float) -> Reply:
     if isinstance(error, aiohttp.ClientPayloadError):
         return Reply(failure=Failure.TRUNCATED, cause=cause)
     return Reply(failure=Failure.RESET, cause=cause)
+
+
+def _cause(error: BaseException) -> str:
+    if isinstance(error, aiohttp.ClientConnectorError):
+        why = error.os_error.strerror or str(error.os_error)
+        return " ".join(f"cannot connect to {error.host}:{error.port}: {why}".split())
+    return " ".join(str(error).split()) or type(error).__name__
 
 
 def _never_written(error: BaseException | None) -> bool:
@@ -206,5 +213,7 @@ def _tls(ca_file: Path | None) -> ssl.SSLContext | bool:
         return True
     try:
         return ssl.create_default_context(cafile=ca_file)
-    except (OSError, ssl.SSLError) as error:
-        raise FatalError(f"{ca_file}: not a file of PEM certificates ({error})") from None
+    except ssl.SSLError:
+        raise UsageError(f"{ca_file}: not a file of PEM certificates") from None
+    except OSError as error:
+        raise UsageError(f"cannot read {ca_file}: {error.strerror}") from None

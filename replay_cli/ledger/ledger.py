@@ -64,6 +64,7 @@ class Ledger:
         self._commit: asyncio.Future[None] | None = None
         self._last_commit = 0.0
         self._next_seen = 0.0
+        self._peak = 0
 
     # -- reading --------------------------------------------------------------------------------------------
 
@@ -178,7 +179,8 @@ class Ledger:
 
     def note_peak(self, peak: int) -> None:
         """Remember the highest count of attempts in any rolling second."""
-        self._group.peak = max(self._group.peak, peak)
+        if peak > self._peak:
+            self._peak = self._group.peak = peak
 
     def _tally(self, object_id: int, outcome: str, reason: str, n: int) -> None:
         self._group.tallies[object_id, outcome, reason] += n

@@ -4,6 +4,7 @@ import fcntl
 import hashlib
 import os
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
@@ -16,7 +17,7 @@ class RunLock:
     """A lock file that names its holder; a context manager.
 
     Args:
-        path: the lock file; it stays behind, empty of meaning.
+        path: the lock file; it is removed with the lock, and one of a dead process means nothing.
         purpose: what the lock is for, as in "another run is using …".
     """
 
@@ -32,11 +33,22 @@ class RunLock:
         Raises:
             FatalError: another process holds it; the text names its pid.
         """
-        try:
-            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._descriptor = self._open()
-        except OSError as error:
-            raise FatalError(f"cannot open the lock {self._path}: {error.strerror}") from None
+        while True:
+            try:
+                self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                self._descriptor = self._open()
+            except OSError as error:
+                raise FatalError(f"cannot write in {self._path.parent}: {error.strerror} ({self._path.name})") from None
+            self._lock()
+            if self._is_current():
+                break
+            os.close(self._descriptor)  # its last holder removed it meanwhile: lock the one that is there now
+        if self._writable:
+            os.ftruncate(self._descriptor, 0)
+            os.pwrite(self._descriptor, f"{os.getpid()}\n".encode(), 0)
+        return self
+
+    def _lock(self) -> None:
         try:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
@@ -45,10 +57,13 @@ class RunLock:
             if not isinstance(error, BlockingIOError):
                 raise FatalError(f"cannot lock {self._path}: {error.strerror}") from None
             raise FatalError(f"another run (pid {holder}) is using {self._purpose}; wait for it, or stop it") from None
-        if self._writable:
-            os.ftruncate(self._descriptor, 0)
-            os.pwrite(self._descriptor, f"{os.getpid()}\n".encode(), 0)
-        return self
+
+    def _is_current(self) -> bool:
+        """Tell whether the locked file is still the one of that name."""
+        try:
+            return os.path.samestat(os.fstat(self._descriptor), self._path.stat(follow_symlinks=False))
+        except FileNotFoundError:
+            return False
 
     def _open(self) -> int:
         flags = os.O_NOFOLLOW | os.O_CLOEXEC
@@ -59,6 +74,8 @@ class RunLock:
             return os.open(self._path, os.O_RDONLY | flags)
 
     def __exit__(self, *_: object) -> None:
+        with suppress(OSError):  # another user's file stays
+            self._path.unlink()
         os.close(self._descriptor)
 
 

@@ -60,22 +60,32 @@ class Reading:
             }
             yield number, fields, record
 
+    def pace(self) -> dict[str, Any]:
+        """Return the pace of the last run: option → value."""
+        return dict(json.loads(self.meta("pace") or "{}"))
+
     def tallies(self) -> dict[str, dict[str, int]]:
         """Return outcome → reason → number of records."""
         book: dict[str, dict[str, int]] = {}
-        for outcome, reason, n in self._db.execute("SELECT outcome, reason, sum(n) FROM tally GROUP BY 1, 2"):
+        for outcome, reason, n in self._rows("SELECT outcome, reason, sum(n) FROM tally GROUP BY 1, 2"):
             book.setdefault(outcome, {})[reason] = n
         return book
 
     def totals(self) -> dict[str, int]:
-        """Return the job's plain numbers: read, pending, in_doubt, objects, complete, peak, ignored."""
-        (read, total, complete) = self._db.execute(
+        """Return the job's plain numbers: read, pending, in_doubt, objects, complete, peak, ignored.
+
+        `in_doubt` includes the attempts that are `intended` but have no outcome: on their way while the job runs, in
+        doubt when it does not.
+        """
+        intended = self._value("SELECT count(*) FROM intent")
+        ((read, total, complete),) = self._rows(
             "SELECT coalesce(sum(read), 0), count(*), coalesce(sum(state IN ('complete', 'damaged')), 0) FROM object"
-        ).fetchone()
+        )
         return {
             "read": read,
             "pending": self._value("SELECT coalesce(sum(unsettled), 0) FROM batch"),
-            "in_doubt": self._value("SELECT count(*) FROM in_doubt") + self._value("SELECT count(*) FROM intent"),
+            "in_doubt": self._value("SELECT count(*) FROM in_doubt") + intended,
+            "intended": intended,
             "objects": total,
             "complete": complete,
             "peak": int(self.meta("peak") or 0),
@@ -84,14 +94,14 @@ class Reading:
 
     def damaged(self) -> list[tuple[str, str]]:
         """Return (uri, what is wrong) of the objects that could not be read to their end."""
-        return list(self._db.execute("SELECT uri, damage FROM object WHERE state = 'damaged' ORDER BY id"))
+        return list(self._rows("SELECT uri, damage FROM object WHERE state = 'damaged' ORDER BY id"))
 
     def changed(self) -> list[str]:
         """Return the objects that changed after they were finished."""
-        return [uri for (uri,) in self._db.execute("SELECT uri FROM object WHERE changed_etag IS NOT NULL ORDER BY id")]
+        return [uri for (uri,) in self._rows("SELECT uri FROM object WHERE changed_etag IS NOT NULL ORDER BY id")]
 
     def replies(self) -> dict[str, int]:
-        return dict(self._db.execute("SELECT label, n FROM reply ORDER BY label"))
+        return dict(self._rows("SELECT label, n FROM reply ORDER BY label"))
 
     def in_doubt(self) -> Iterator[tuple[str, int, int, int, float, str]]:
         """Give every attempt in doubt: (uri, ordinal, part, attempt, POSIX seconds, cause)."""

@@ -9,7 +9,7 @@ import os
 import socket
 import sqlite3
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from errno import EEXIST
 from importlib.resources import files
@@ -95,6 +95,8 @@ class Store(Reading):
         Raises:
             UsageError: there is none, or the file is something else, or of another version.
         """
+        if path.is_dir():
+            raise UsageError(f"{path} is a directory, not a checkpoint")
         if not path.is_file():
             raise UsageError(f"{path}: there is no such checkpoint")
         try:
@@ -156,8 +158,9 @@ class Store(Reading):
         with self._transaction() as db:
             db.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", [(k, str(v)) for k, v in values.items()])
 
-    def start_run(self, now: float, ignored: int) -> None:
-        """Note that a run begins: who, where, which version."""
+    def start_run(self, now: float, ignored: int, pace: Mapping[str, Any]) -> None:
+        """Note that a run begins: who, where, which version, at which pace."""
+        self.set_meta(pace=json.dumps(dict(pace)))
         row = (now, now, "running", "", os.getpid(), socket.gethostname(), __version__, ignored)
         with self._transaction() as db:
             cursor = db.execute(
@@ -287,8 +290,10 @@ class Store(Reading):
 
 def _connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
     mode = "ro" if read_only else "rw"
+    # Nobody writes it and nothing is left to recover: SQLite need not make files of its own beside it.
+    immutable = "&immutable=1" if read_only and not path.with_name(path.name + "-wal").exists() else ""
     return sqlite3.connect(
-        f"{path.absolute().as_uri()}?mode={mode}",
+        f"{path.absolute().as_uri()}?mode={mode}{immutable}",
         uri=True,
         isolation_level=None,
         check_same_thread=False,

@@ -86,7 +86,9 @@ def classify(reply: Reply, now: float) -> Outcome:
     detail = _detail(reply)
     if status == 429:
         return Outcome(Verdict.RETRY, "http_429", detail, pause=_pause(reply, now))
-    if status in _STOPPING or status < 400:
+    if 300 <= status < 400:
+        return Outcome(Verdict.STOP, f"http_{status}", f"HTTP {status}, a redirect: is the endpoint MoEngage's?")
+    if status in _STOPPING or status < 200:
         return Outcome(Verdict.STOP, f"http_{status}", detail)
     if status in (502, 504):
         return Outcome(Verdict.IN_DOUBT, f"http_{status}", detail)

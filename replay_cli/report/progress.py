@@ -6,6 +6,7 @@ from types import TracebackType
 from typing import NamedTuple, Protocol, Self
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
 from replay_cli.report.terminal import duration, size
@@ -13,6 +14,8 @@ from replay_cli.report.terminal import duration, size
 REFRESH_EVERY = 0.2
 LOG_EVERY = 5.0
 _SETTLED_AFTER = 2.0
+_WIDE = 90
+"""Columns of a terminal from which on there is room for all numbers."""
 
 
 class State(NamedTuple):
@@ -32,13 +35,23 @@ class State(NamedTuple):
     in_flight: int
     limited: int
     paused: bool
+    trouble: str
+
+    @property
+    def done(self) -> int:
+        """The requests settled in this run."""
+        return self.delivered + self.undelivered
+
+    @property
+    def left(self) -> float:
+        """About how many requests are left: those waiting, and those in what is not read, as dense as before."""
+        known = self.done + self.waiting
+        return self.waiting + (known * (self.total - self.consumed) / self.consumed if self.consumed else 0.0)
 
     @property
     def share(self) -> float:
-        """How much of the work is done, 0 to 1: what is read of the objects, less what still waits to be sent."""
-        read = self.consumed / self.total if self.total else 1.0
-        taken = self.read or 1
-        return read * (1 - min(self.waiting / taken, 1.0))
+        """How much of this run's work is done, 0 to 1."""
+        return self.done / (self.done + self.left) if self.done else 0.0
 
 
 class Reporter(Protocol):
@@ -61,8 +74,10 @@ class _Estimate:
         self._began = clock()
 
     def left(self, state: State) -> str:
-        elapsed, share = self._clock() - self._began, state.share
-        return "–" if share <= 0 or elapsed < _SETTLED_AFTER else duration(elapsed * (1 - share) / share)
+        elapsed = self._clock() - self._began
+        if not state.done or elapsed < _SETTLED_AFTER:
+            return "–"
+        return duration(max(elapsed * state.left / state.done, state.left / state.rps if state.rps else 0.0))
 
 
 class BarReporter:
@@ -73,8 +88,7 @@ class BarReporter:
     def __init__(self, console: Console) -> None:
         self._estimate = _Estimate()
         self._progress = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=24),
+            BarColumn(bar_width=24 if console.width >= _WIDE else 10),
             TaskProgressColumn(),
             TextColumn("{task.fields[numbers]}"),
             console=console,
@@ -93,15 +107,18 @@ class BarReporter:
         self._progress.stop()
 
     def show(self, state: State) -> None:
-        numbers = (
-            f"{state.delivered:,} delivered · {size(state.consumed)} of {size(state.total)} · "
-            f"{state.per_second}/s of {state.rps:g}/s"
-        )
+        numbers = f"{state.delivered:,} delivered · {state.per_second}/s of {state.rps:g}/s"
+        if self._progress.console.width >= _WIDE:
+            numbers = f"{size(state.consumed)} of {size(state.total)} read · {numbers}"
         if state.limited:
             numbers += f" · {state.limited:,} × 429"
         if state.undelivered:
             numbers += f" · [red]{state.undelivered:,} not deliverable[/red]"
-        numbers += " · [yellow]paused[/yellow]" if state.paused else f" · {self._estimate.left(state)} left"
+        numbers += (
+            " · [yellow]waiting after a 429[/yellow]" if state.paused else f" · {self._estimate.left(state)} left"
+        )
+        if state.trouble:
+            numbers += f"\n[yellow]last attempt: {escape(state.trouble)}[/yellow]"
         self._progress.update(self._task, total=1.0, completed=state.share, numbers=numbers)
         self._progress.refresh()
 
@@ -130,7 +147,8 @@ class LineReporter:
             f"cap={state.rps:g}/s in_flight={state.in_flight} http_429={state.limited} "
             f"left={self._estimate.left(state)}"
         )
-        self._console.print(line + (" paused" if state.paused else ""), soft_wrap=True, highlight=False)
+        line += f" last_attempt={state.trouble!r}" if state.trouble else ""
+        self._console.print(line + (" waiting after a 429" if state.paused else ""), soft_wrap=True, highlight=False)
 
 
 def make_reporter(console: Console) -> Reporter:

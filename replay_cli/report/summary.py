@@ -9,7 +9,7 @@ Summary = dict[str, Any]
 """The JSON form; its fields are documented in the README."""
 
 EXIT_OK, EXIT_FAILED, EXIT_USAGE, EXIT_INCOMPLETE, EXIT_PAUSED = 0, 1, 2, 3, 4
-EXIT_SIGNALS = {"SIGINT": 130, "SIGTERM": 143}
+EXIT_SIGNALS = {"SIGHUP": 129, "SIGINT": 130, "SIGTERM": 143}
 OUTCOMES = ("delivered", "skipped", "rejected", "dead_lettered")
 
 

@@ -1,11 +1,16 @@
 """The summary for people: one table that shows how the book closes, and what to look at next."""
 
+import sys
 from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any, TextIO, cast
 
+import orjson
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from replay_cli.errors import FatalError
 from replay_cli.report.summary import Summary
 
 _STYLES = {"complete": "bold green", "running": "bold cyan", "paused": "bold yellow"}
@@ -101,6 +106,43 @@ def size(bytes_: float) -> str:
     return f"{bytes_:.1f} TB"
 
 
+class _Forgiving:
+    """A stream whose reader may go away: what is shown must never stop what is done."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        with suppress(OSError, ValueError):
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with suppress(OSError, ValueError):
+            self._stream.flush()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
 def error_console() -> Console:
-    """Return the console for progress, logs and tables: stderr."""
-    return Console(stderr=True, highlight=False)
+    """Return the console for progress, logs and tables: stderr, even when nobody reads it any more."""
+    return Console(file=cast("TextIO", _Forgiving(sys.stderr)), highlight=False)
+
+
+def output_console() -> Console:
+    """Return the console for what was asked for: stdout."""
+    return Console(highlight=False)
+
+
+def print_json(summary: Summary) -> None:
+    """Print a summary for machines, on stdout.
+
+    Raises:
+        FatalError: stdout does not take it.
+    """
+    try:
+        sys.stdout.write(orjson.dumps(summary, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE).decode())
+        sys.stdout.flush()
+    except (OSError, ValueError, AttributeError) as error:
+        raise FatalError(f"the summary could not be printed: {error}") from None

@@ -15,7 +15,7 @@ from yarl import URL
 
 from replay_cli.delivery import transport as module
 from replay_cli.delivery.transport import MAX_REPLY_BYTES, Transport, is_loopback
-from replay_cli.errors import FatalError
+from replay_cli.errors import FatalError, UsageError
 from replay_cli.model import Request
 from replay_cli.moengage.replies import Failure, Reply
 from tests.delivery.server import OK, Server, Talk, answering, serving
@@ -499,5 +499,5 @@ def test_credentials_in_a_netrc_are_left_alone(tmp_path: Path, monkeypatch: pyte
 def test_a_file_without_certificates_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "ca.pem"
     path.write_text("nothing")
-    with pytest.raises(FatalError, match=r"ca\.pem"):
+    with pytest.raises(UsageError, match=r"ca\.pem"):
         Transport("https://moengage.invalid", "w", "k", ca_file=path)

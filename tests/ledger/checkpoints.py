@@ -18,7 +18,7 @@ def new_store(folder: Path, objects: Sequence[ArchiveObject] = (A,)) -> Store:
     """A checkpoint with its objects registered (numbered from 1) and a run begun."""
     store = Store.create(folder / "job.ckpt", JOB)
     store.register(objects)
-    store.start_run(1000.0, 0)
+    store.start_run(1000.0, 0, {})
     return store
 
 

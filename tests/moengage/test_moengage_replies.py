@@ -58,7 +58,14 @@ def test_other_refusals_are_the_messages_fault(status: int) -> None:
     assert verdict(status, b"<html>", "text/html") is Verdict.REFUSED
 
 
-@pytest.mark.parametrize("status", [401, 403, 409, 301, 302, 303, 307, 308, 304, 101])
+@pytest.mark.parametrize("status", [300, 301, 302, 303, 304, 307, 308])
+def test_a_redirect_is_not_followed_and_stops_the_run(status: int) -> None:
+    outcome = classify(Reply(status, b"", "text/html"), NOW)
+    assert (outcome.verdict, outcome.reason) == (Verdict.STOP, f"http_{status}")
+    assert "redirect" in outcome.detail
+
+
+@pytest.mark.parametrize("status", [401, 403, 409, 101])
 def test_what_nothing_else_would_pass_either_stops_the_run(status: int) -> None:
     outcome = classify(Reply(status, failing("Auth", "check the key")), NOW)
     assert outcome == Outcome(Verdict.STOP, f"http_{status}", f"HTTP {status} check the key")
