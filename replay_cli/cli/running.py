@@ -10,6 +10,7 @@ from replay_cli.archive import canonical, open_source
 from replay_cli.cli.destination import Destination, api_key, choose
 from replay_cli.cli.planning import describe
 from replay_cli.cli.wiring import Plan, Session, checkpoint_path, execute, preparation
+from replay_cli.delivery.transport import tls_context
 from replay_cli.errors import FatalError, UsageError
 from replay_cli.job import Job
 from replay_cli.ledger.store import Store
@@ -73,6 +74,7 @@ def _settings(values: dict[str, Any]) -> dict[str, Any]:
 
 def _session(values: dict[str, Any], destination: Destination) -> Session:
     destination.require_rate(values["rps"])
+    tls_context(values["ca_file"])  # to refuse a wrong file before anything begins
 
     def confirm(plan: Plan) -> None:
         if not destination.is_local and not values["yes"]:

@@ -93,7 +93,7 @@ class Transport:
         self._base = endpoint.rstrip("/")
         self._timeout = timeout
         self._concurrency = concurrency
-        self._tls = _tls(ca_file)
+        self._tls = tls_context(ca_file)
         # Not the session's, which go to a proxy too.
         self._headers = {
             "Authorization": "Basic " + b64encode(f"{workspace_id}:{api_key}".encode()).decode(),
@@ -208,7 +208,12 @@ def is_loopback(url: URL) -> bool:
         return False
 
 
-def _tls(ca_file: Path | None) -> ssl.SSLContext | bool:
+def tls_context(ca_file: Path | None) -> ssl.SSLContext | bool:
+    """Return what to trust: the certificates of a PEM file, or (`True`) the system's.
+
+    Raises:
+        UsageError: the file cannot be read, or holds no certificates.
+    """
     if ca_file is None:
         return True
     try:

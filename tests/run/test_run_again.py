@@ -171,6 +171,37 @@ def test_resume_goes_on_with_the_stored_sources_and_settings(
     assert {body["properties"]["moe_project_name"] for body in bodies} == {"Shop"}
 
 
+def test_resume_keeps_the_pace_of_the_last_run_unless_another_is_given(
+    tmp_path: Path, logs: Path, sandbox: SandboxProcess
+) -> None:
+    write_lines(logs / "a.jsonl.gz", [message(n) for n in range(60)])
+    sandbox.faults([{"match": {"properties.n": 0}, "status": 403}])
+    run(tmp_path, sandbox, "--name", "job", "--rps", "20", code=1)
+    sandbox.reset()
+    sandbox.faults([])
+    assert replay(tmp_path, "resume", ".replay/job.ckpt").code == 0
+    assert sandbox.stats()["attempts"] > 40
+    assert sandbox.stats()["peak_per_second"] <= 20
+
+
+def test_no_lock_stays_behind(tmp_path: Path, logs: Path, sandbox: SandboxProcess) -> None:
+    run(tmp_path, sandbox, "--name", "job")
+    replay(tmp_path, "status", ".replay/job.ckpt")
+    assert [path.name for path in (tmp_path / ".replay").iterdir()] == ["job.ckpt"]
+
+
+def test_a_checkpoint_in_a_folder_that_cannot_be_written_can_be_read(
+    tmp_path: Path, logs: Path, sandbox: SandboxProcess
+) -> None:
+    run(tmp_path, sandbox, "--name", "job")
+    (tmp_path / ".replay" / "job.ckpt").chmod(0o444)
+    (tmp_path / ".replay").chmod(0o555)
+    status = replay(tmp_path, "status", ".replay/job.ckpt", "--json")
+    (tmp_path / ".replay").chmod(0o755)
+    assert status.code == 0, status.err
+    assert status.summary["records"]["delivered"] == 3
+
+
 def test_the_job_is_found_from_another_folder_spelled_otherwise(
     tmp_path: Path, logs: Path, sandbox: SandboxProcess
 ) -> None:

@@ -147,6 +147,49 @@ def test_a_second_signal_stops_now_and_what_was_in_flight_is_in_doubt(
     assert set(numbers(sandbox)) == set(range(COUNT))
 
 
+def test_who_reads_the_progress_may_go_away(tmp_path: Path, archive: Path, sandbox: SandboxProcess) -> None:
+    """What is shown never stops what is done, and the exit code tells how that went."""
+    arguments = ["run", "a.jsonl", "--endpoint", sandbox.url, "--name", "job", "--rps", "40"]
+    process = start(tmp_path, *arguments)
+    assert process.stderr is not None
+    assert process.stdout is not None
+    process.stderr.close()
+    assert process.wait() == 0
+    process.stdout.close()
+    assert sorted(numbers(sandbox)) == list(range(COUNT))
+
+
+def test_a_summary_that_cannot_be_printed_is_an_error_in_one_sentence(
+    tmp_path: Path, archive: Path, sandbox: SandboxProcess
+) -> None:
+    with Path("/dev/full").open("w") as full:
+        end = subprocess.run(
+            [sys.executable, "-m", "replay_cli", "run", "a.jsonl", "--endpoint", sandbox.url, "--json"],
+            cwd=tmp_path,
+            env=environment(),
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert end.returncode == 1
+    assert "could not be printed" in end.stderr
+    assert "Traceback" not in end.stderr
+
+
+def test_a_run_that_is_stopped_at_the_gate_withdraws_what_has_not_left(
+    tmp_path: Path, archive: Path, sandbox: SandboxProcess
+) -> None:
+    """At one attempt in two seconds nearly all wait for the cap: none of them is in doubt, or counted."""
+    process = start(tmp_path, "run", "a.jsonl", "--endpoint", sandbox.url, "--name", "job", "--json", "--rps", "0.5")
+    wait_for_attempts(process, sandbox)
+    process.send_signal(signal.SIGTERM)
+    summary = Finished(process).require_closed_book()
+    assert summary["in_doubt"] == 0
+    assert summary["requests"]["attempts"] == sandbox.stats()["attempts"] <= 2
+    assert summary["requests"]["peak_per_second"] == 1
+
+
 def wait_for_attempts(process: "subprocess.Popen[str]", sandbox: SandboxProcess) -> None:
     while not sandbox.stats()["attempts"]:
         assert process.poll() is None, process.communicate()
