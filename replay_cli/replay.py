@@ -8,12 +8,13 @@ are on their way.
 import asyncio
 import random
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Any, BinaryIO, NamedTuple, cast
 
-from replay_cli.archive import Source, read
+from replay_cli.archive import Listing, Source, read
 from replay_cli.delivery.backoff import backoff
 from replay_cli.delivery.cap import Cap
 from replay_cli.delivery.lanes import Lanes
@@ -21,6 +22,7 @@ from replay_cli.delivery.transport import Transport
 from replay_cli.errors import DamagedObjectError, FatalError, ReplayError
 from replay_cli.ledger.group import AttemptKey
 from replay_cli.ledger.ledger import Ledger
+from replay_cli.model import ArchiveObject
 from replay_cli.moengage.replies import Outcome, Reply, Verdict, classify
 from replay_cli.preparation import Prepared
 from replay_cli.settlement import Pending, Settlement, Work
@@ -82,6 +84,36 @@ class _End(NamedTuple):
     damage: str | None
 
 
+class _Stoppable:
+    """A source whose files cannot be read any more once the run stops, however far the next record is."""
+
+    def __init__(self, source: Source, stopped: Callable[[], bool]) -> None:
+        self._source = source
+        self._stopped = stopped
+
+    def listing(self) -> Listing:
+        return self._source.listing()
+
+    @contextmanager
+    def open(self, obj: ArchiveObject) -> Iterator[BinaryIO]:
+        with self._source.open(obj) as file:
+            yield cast("BinaryIO", _StoppableFile(file, self._stopped))
+
+
+class _StoppableFile:
+    def __init__(self, file: BinaryIO, stopped: Callable[[], bool]) -> None:
+        self._file = file
+        self._stopped = stopped
+
+    def read(self, size: int = -1) -> bytes:
+        if self._stopped():
+            raise _WithdrawnError
+        return self._file.read(size)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)
+
+
 class _WithdrawnError(Exception):
     """The run stops: an attempt at the gate must not leave."""
 
@@ -132,6 +164,7 @@ class Replay:
         self._stopping = False
         self._tasks: list[asyncio.Task[None]] = []
         self._paused_until = 0.0
+        self._passed_at = asyncio.get_running_loop().time()
         self._reading = True
         self._waiting = 0
         self._in_flight = 0
@@ -176,6 +209,9 @@ class Replay:
     def fail(self, error: ReplayError) -> None:
         """Stop the run because of an error."""
         self.stop(Ending("failed", str(error), error))
+
+    def _stopped(self) -> bool:
+        return self._stopping
 
     def snapshot(self) -> Snapshot:
         return Snapshot(
@@ -223,6 +259,8 @@ class Replay:
         try:
             while (step := await loop.run_in_executor(thread, next, steps, None)) is not None:
                 await self._take(step)
+        except _WithdrawnError:
+            return
         finally:
             thread.submit(steps.close)
             thread.shutdown(wait=False)
@@ -235,7 +273,7 @@ class Replay:
             yield _Begin(work)
             damage = None
             try:
-                for batch in read(self._source, work.object, work.watermark):
+                for batch in read(_Stoppable(self._source, self._stopped), work.object, work.watermark):
                     yield self._prepare(batch)
             except DamagedObjectError as error:
                 damage = error.cause
@@ -251,6 +289,7 @@ class Replay:
             self._current_bytes = 0
         else:
             await self._has_room.wait()
+            await self._ledger.has_room()
             await self._admit(self._current, step)
             self._current_bytes = step.batch.consumed
 
@@ -370,6 +409,8 @@ class Replay:
         outcome = classify(reply, time.time())
         doubt = outcome.reason if outcome.verdict is Verdict.IN_DOUBT else None
         self._ledger.conclude(keys, reply.label, doubt)
+        if not outcome.pause:
+            self._passed_at = asyncio.get_running_loop().time()
         self._trouble = "" if outcome.verdict is Verdict.DELIVERED else outcome.detail
         match outcome.verdict:
             case Verdict.DELIVERED:
@@ -411,6 +452,9 @@ class Replay:
         """Hold everybody back: the quota is the workspace's, not the message's."""
         loop = asyncio.get_running_loop()
         if self._stopping or loop.time() + outcome.pause <= self._paused_until:
+            return
+        if loop.time() - self._passed_at > self._policy.retry_for:
+            self.stop(Ending("paused", "nothing but 429 for --retry-for: live traffic leaves nothing of the quota"))
             return
         if outcome.pause > self._policy.retry_for:
             self.stop(Ending("paused", f"MoEngage asks to wait {outcome.pause:.0f} s, longer than --retry-for"))

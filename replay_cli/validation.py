@@ -1,5 +1,6 @@
 """The conductor of a dry run: everything is read, mapped and checked, nothing is sent and nothing remembered."""
 
+import os
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -45,7 +46,7 @@ class DryRun:
         began = time.monotonic()
         listing = self._source.listing()
         try:
-            with output.open("wb") if output else nullcontext() as file, make_reporter(console) as reporter:
+            with _private(output) if output else nullcontext() as file, make_reporter(console) as reporter:
                 shown = began
                 for obj, consumed, prepared in self._prepared(listing.objects):
                     self._count(prepared)
@@ -125,3 +126,9 @@ class DryRun:
             checkpoint=None,
             dead_letters=None,
         )
+
+
+def _private(path: Path) -> BinaryIO:
+    """Open a new file that holds records: readable by its owner only."""
+    descriptor = os.open(path, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600)
+    return os.fdopen(descriptor, "wb")

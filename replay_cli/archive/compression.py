@@ -143,8 +143,10 @@ class GzipStream:
         return taken
 
     def _take_text(self) -> None:
-        while self._take(1) != b"\0":
-            pass
+        while (end := self._stored.find(b"\0")) < 0:
+            self._stored = b""
+            self._require(1)
+        self._stored = self._stored[end + 1 :]
 
     def _require(self, size: int) -> None:
         while len(self._stored) < size:

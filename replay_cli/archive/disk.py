@@ -89,16 +89,25 @@ def _take(path: Path, location: str, ignored: set[str]) -> Iterator[ArchiveObjec
 
 
 def _walk(folder: Path, root: Path, ignored: set[str]) -> Iterator[ArchiveObject]:
-    for entry in _entries(folder):
-        path = Path(entry.path)
-        if entry.name.startswith((".", "_")):
-            ignored.add(entry.path)
-        elif entry.is_dir(follow_symlinks=False):
-            yield from _walk(path, root, ignored)
-        elif path.suffix.lower() in _SUFFIXES and _is_file_below(path, root):
-            yield _object(path, path.stat())
-        else:
-            ignored.add(entry.path)
+    folders = [folder]
+    while folders:
+        for entry in _entries(folders.pop()):
+            path = Path(entry.path)
+            if entry.name.startswith((".", "_")):
+                ignored.add(entry.path)
+            elif entry.is_dir(follow_symlinks=False):
+                folders.append(path)
+            elif path.suffix.lower() in _SUFFIXES and _is_file_below(path, root):
+                yield _object(path, _status(path))
+            else:
+                ignored.add(entry.path)
+
+
+def _status(path: Path) -> os.stat_result:
+    try:
+        return path.stat()
+    except OSError as error:
+        raise FatalError(f"{path} cannot be read: {error.strerror}") from None
 
 
 def _entries(folder: Path) -> list[os.DirEntry[str]]:

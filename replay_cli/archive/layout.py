@@ -74,7 +74,7 @@ def _day(found: dict[str, str]) -> date | None:
     parts = [found[key] for key in ("year", "month", "day") if key in found]
     try:
         return date.fromisoformat(parts[0]) if len(parts) == 1 else date(*map(int, parts))
-    except (ValueError, TypeError, IndexError):
+    except (ValueError, TypeError, IndexError, OverflowError):
         return None
 
 

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 from replay_cli.archive.columns import is_text, plain_values, raw_texts
 from replay_cli.archive.layout import describe
 from replay_cli.archive.lines import oversized
-from replay_cli.errors import DamagedObjectError
+from replay_cli.errors import DamagedObjectError, FatalError
 from replay_cli.model import (
     BATCH_BYTES,
     BATCH_RECORDS,
@@ -44,7 +44,9 @@ def row_batches(obj: ArchiveObject, file: BinaryIO, start: int) -> Iterator[Reco
             records = convert(rows)
             consumed = obj.size * (first + len(records)) // total
             yield RecordBatch(obj, first, records, Unit.ROW, consumed)
-    except (pa.ArrowException, OSError) as error:
+    except MemoryError as error:  # Arrow's is one too: the machine's trouble, not the object's
+        raise FatalError(f"{obj.uri}: there is not enough memory to read it ({error})") from None
+    except (pa.ArrowException, OSError, UnicodeDecodeError, RecursionError) as error:
         if isinstance(error, OSError) and error.errno is not None:  # the disk's, not Arrow's
             raise
         reason = str(error).partition("\n")[0]

@@ -205,6 +205,8 @@ delivery_options = _all(
 output_options = _all(
     [
         option(OUTPUT, "--json", "as_json", is_flag=True, help="Print the summary as JSON on stdout."),
-        option(OUTPUT, "--yes", is_flag=True, help="Do not ask before sending to a real region."),
+        option(
+            OUTPUT, "--yes", is_flag=True, allow_from_autoenv=False, help="Do not ask before sending to a real region."
+        ),
     ]
 )

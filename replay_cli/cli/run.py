@@ -31,7 +31,13 @@ EXAMPLES = (
 @option(MEMORY, "--name", help="The job's name; else made of its sources and workspace.")
 @option(MEMORY, "--checkpoint", type=PATH, help="The job's memory.  [default: .replay/{job}.ckpt]")
 @option(MEMORY, "--must-resume", is_flag=True, help="Refuse to begin a new job.")
-@option(MEMORY, "--restart", is_flag=True, help="Begin anew: the old checkpoint and dead letters are moved aside.")
+@option(
+    MEMORY,
+    "--restart",
+    is_flag=True,
+    allow_from_autoenv=False,
+    help="Begin anew: the old checkpoint and dead letters are moved aside.",
+)
 @option(OUTPUT, "--dry-run", is_flag=True, help="Send nothing and remember nothing: show what would be sent.")
 @option(OUTPUT, "--output", type=PATH, help="With --dry-run: write every record's requests here, as JSON lines.")
 @output_options

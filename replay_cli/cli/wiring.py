@@ -19,7 +19,7 @@ from replay_cli.archive import Listing, Source, open_source, warm_up
 from replay_cli.cli.destination import SANDBOX, Destination
 from replay_cli.delivery.cap import Cap
 from replay_cli.delivery.transport import Transport
-from replay_cli.errors import BookError, UsageError
+from replay_cli.errors import BookError, FatalError, UsageError
 from replay_cli.job import CHECKPOINTS, Job, dead_letter_path
 from replay_cli.ledger.dead_letters import DeadLetterFile
 from replay_cli.ledger.ledger import Ledger
@@ -99,52 +99,59 @@ def execute(job: Job, path: Path, session: Session, console: Console) -> Summary
     """
     source = open_source(job.sources)
     listing = source.listing()
+    prepare = preparation(job)
     with ExitStack() as stack:
         stack.enter_context(checkpoint_lock(path))
-        store, is_new = _open_store(job, path, session)
-        stack.callback(store.close)
-        work = _find_work(store, listing)
-        plan = Plan(job, source, work, session.rps, preparation(job))
-        if not work and store.runs():
-            return _repeat(store, path)
-        try:
-            session.confirm(plan)
-            key = session.key()
-        except BaseException:
-            if is_new:
-                _forget(store, path)
-            raise
+        if session.restart or not path.exists():
+            # Asked before anything changes: who says no keeps the old checkpoint, and has no new one.
+            everything = [Work(0, obj, 0, {}, set(), {}) for obj in listing.objects]
+            key = _permission(session, Plan(job, source, everything, session.rps, prepare))
+            store = _begin(job, path, session)
+            stack.callback(store.close)
+            work = _find_work(store, listing)
+        else:
+            store = Store.open(path)
+            stack.callback(store.close)
+            job.require_same(Job.from_stored(store.stored_job()), path)
+            work = _find_work(store, listing)
+            if not work and store.runs():
+                return _repeat(store, path, listing.ignored, session)
+            key = _permission(session, Plan(job, source, work, session.rps, prepare))
         if not session.destination.is_sandbox:
             stack.enter_context(workspace_lock(job.endpoint, job.workspace_id))
-        return _run(store, path, plan, session, key, listing.ignored, console)
+        return _run(store, path, Plan(job, source, work, session.rps, prepare), session, key, listing.ignored, console)
 
 
-def _open_store(job: Job, path: Path, session: Session) -> tuple[Store, bool]:
-    if session.restart and path.exists():
-        # Opened and closed once, so that SQLite folds its write-ahead log into the file that is moved.
-        Store.open(path).close()
-        _move_aside(path, dead_letter_path(path))
-    if path.exists():
-        store = Store.open(path)
-        job.require_same(Job.from_stored(store.stored_job()), path)
-        return store, False
+def _permission(session: Session, plan: Plan) -> str:
+    """Ask whether to send, where that must be asked, and return the API key."""
+    session.confirm(plan)
+    return session.key()
+
+
+def _begin(job: Job, path: Path, session: Session) -> Store:
     if session.must_resume:
         raise UsageError(f"{path}: there is no such checkpoint, and --must-resume forbids to begin a new job")
-    _move_aside(dead_letter_path(path))  # of a job whose checkpoint somebody removed
-    return Store.create(path, job.stored()), True
+    if path.exists():
+        # Opened and closed once, so that SQLite folds its write-ahead log into the file that is moved.
+        Store.open(path).close()
+    # With the dead letters of a job whose checkpoint somebody removed, and a log that is being read.
+    _move_aside(path, path.with_name(path.name + "-wal"), dead_letter_path(path))
+    return Store.create(path, job.stored())
 
 
 def _move_aside(*paths: Path) -> None:
     stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
     for old in paths:
         if old.exists():
-            old.rename(old.with_name(f"{old.name}.{stamp}"))
+            try:
+                old.rename(_free_name(old, stamp))
+            except OSError as error:
+                raise FatalError(f"cannot move {old} aside: {error.strerror}") from None
 
 
-def _forget(store: Store, path: Path) -> None:
-    store.close()
-    for name in (path.name, f"{path.name}-wal", f"{path.name}-shm"):
-        path.with_name(name).unlink(missing_ok=True)
+def _free_name(old: Path, stamp: str) -> Path:
+    names = (old.with_name(f"{old.name}.{stamp}{suffix}") for suffix in ("", *(f"-{n}" for n in range(2, 1000))))
+    return next(name for name in names if not name.exists())
 
 
 def _find_work(store: Store, listing: Listing) -> list[Work]:
@@ -298,10 +305,15 @@ async def _progress(replay: Replay, ledger: Ledger, cap: Cap, plan: Plan, consol
             task.cancel()
 
 
-def _repeat(store: Store, path: Path) -> Summary:
-    """Return the summary of a job that has nothing left to do."""
-    run = run_numbers(0, Counter(), {}, 0, 0, 0.0)
-    return summarize(store, path, "complete", "already complete: nothing new under the sources, nothing sent", run)
+def _repeat(store: Store, path: Path, ignored: int, session: Session) -> Summary:
+    """Return the summary of a job that has nothing left to do, its book checked and its files made whole."""
+    now = time.time()
+    DeadLetterFile(dead_letter_path(path)).recover(store)
+    store.verify_book(complete=True)
+    reason = "already complete: nothing new under the sources, nothing sent"
+    store.start_run(now, ignored, session.pace)
+    store.end_run(now, "complete", reason)
+    return summarize(store, path, "complete", reason, run_numbers(0, Counter(), {}, 0, 0, 0.0))
 
 
 def summarize(store: Store, path: Path, state: str, reason: str, run: dict[str, object]) -> Summary:

@@ -55,7 +55,9 @@ class _GatedConnector(aiohttp.TCPConnector):
         except BaseException:
             connection.release()
             raise
-        if connection.protocol is None or not connection.protocol.is_connected():
+        protocol = connection.protocol
+        # Bytes that came while it waited answer nothing of ours: they would be taken for the reply.
+        if protocol is None or not protocol.is_connected() or protocol.should_close:
             connection.close()
             raise _GoneError("the connection was closed before it was used")
         return connection
@@ -90,13 +92,16 @@ class Transport:
         timeout: float = 30.0,
         ca_file: Path | None = None,
     ) -> None:
+        token = b64encode(f"{workspace_id}:{api_key}".encode()).decode()
         self._base = endpoint.rstrip("/")
+        self._proxy, self._proxy_headers, proxy_secrets = _proxy(URL(self._base))
+        self._secrets = (token, api_key, *proxy_secrets)
         self._timeout = timeout
         self._concurrency = concurrency
         self._tls = tls_context(ca_file)
         # Not the session's, which go to a proxy too.
         self._headers = {
-            "Authorization": "Basic " + b64encode(f"{workspace_id}:{api_key}".encode()).decode(),
+            "Authorization": f"Basic {token}",
             "Content-Type": "application/json",
             "Accept-Encoding": "identity",
             "User-Agent": f"replay-cli/{__version__}",
@@ -109,8 +114,7 @@ class Transport:
             timeout=aiohttp.ClientTimeout(total=None, connect=CONNECT_TIMEOUT, sock_connect=CONNECT_TIMEOUT),
             cookie_jar=aiohttp.DummyCookieJar(),
             # Not `trust_env`: aiohttp then also looks into ~/.netrc, for each request, and refuses our credentials
-            # where it finds others there.
-            proxy=_proxy(URL(self._base)),
+            # where it finds others there. The environment's proxy is named with each request instead.
             auto_decompress=False,
         )
         return self
@@ -137,11 +141,24 @@ class Transport:
                 _gate.set(leave)
                 url = URL(f"{self._base}{request.path}", encoded=True)
                 async with self._session.request(
-                    request.method, url, data=request.body or None, headers=self._headers, allow_redirects=False
+                    request.method,
+                    url,
+                    data=request.body or None,
+                    headers=self._headers,
+                    proxy=self._proxy,
+                    proxy_headers=self._proxy_headers,
+                    allow_redirects=False,
                 ) as response:
-                    return await _read(response)
+                    return self._without_secrets(await _read(response))
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
-            return _failure(error, departure.left, self._timeout)
+            return self._without_secrets(_failure(error, departure.left, self._timeout))
+
+    def _without_secrets(self, reply: Reply) -> Reply:
+        """Mask what a server or a proxy may echo, because replies are kept."""
+        body, cause = reply.body, reply.cause
+        for secret in self._secrets:
+            body, cause = body.replace(secret.encode(), b"***"), cause.replace(secret, "***")
+        return reply._replace(body=body, cause=cause)
 
 
 async def _read(response: aiohttp.ClientResponse) -> Reply:
@@ -178,6 +195,8 @@ def _cause(error: BaseException) -> str:
     if isinstance(error, aiohttp.ClientConnectorError):
         why = error.os_error.strerror or str(error.os_error)
         return " ".join(f"cannot connect to {error.host}:{error.port}: {why}".split())
+    if isinstance(error, aiohttp.ClientResponseError):
+        return " ".join(f"HTTP {error.status} {error.message}".split())
     return " ".join(str(error).split()) or type(error).__name__
 
 
@@ -192,11 +211,24 @@ def _never_written(error: BaseException | None) -> bool:
     return False
 
 
-def _proxy(url: URL) -> str | None:
-    """Return the proxy that the environment (`https_proxy`, `no_proxy`, …) names for a URL, if any."""
-    if is_loopback(url) or proxy_bypass(url.host or ""):
-        return None
-    return getproxies().get(url.scheme)
+def _proxy(url: URL) -> tuple[str | None, dict[str, str] | None, tuple[str, ...]]:
+    """Return the proxy that the environment (`https_proxy`, `no_proxy`, …) names for a URL, if any.
+
+    Returns:
+        Its URL without credentials, the header with them, and what of it is secret.
+    """
+    named = None if is_loopback(url) or proxy_bypass(url.host or "") else getproxies().get(url.scheme)
+    if not named:
+        return None, None, ()
+    try:
+        proxy = URL(named)
+    except ValueError:
+        return named, None, ()
+    if proxy.user is None and proxy.password is None:
+        return named, None, ()
+    token = b64encode(f"{proxy.user or ''}:{proxy.password or ''}".encode()).decode()
+    secrets = tuple(filter(None, (token, proxy.password, proxy.raw_password)))
+    return str(proxy.with_user(None)), {"Proxy-Authorization": f"Basic {token}"}, secrets
 
 
 def is_loopback(url: URL) -> bool:

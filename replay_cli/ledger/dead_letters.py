@@ -5,7 +5,6 @@ none is there twice.
 """
 
 import os
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ import orjson
 from replay_cli.errors import FatalError
 from replay_cli.ledger.store import Store
 
-_LETTERS_AT_ONCE = 1000
+_BYTES_AT_ONCE = 4 << 20
 
 
 class DeadLetterFile:
@@ -57,23 +56,29 @@ class DeadLetterFile:
         Raises:
             FatalError: the file cannot be written.
         """
-        letters, before = store.dead_letters(after=self._written), self._length
-        while some := list(islice(letters, _LETTERS_AT_ONCE)):
-            data = b"".join(_line(fields, record) for _, fields, record in some)
-            self._append(data)
-            self._written, self._length = some[-1][0], self._length + len(data)
+        before, lines = self._length, bytearray()
+        for number, fields, record in store.dead_letters(after=self._written):
+            lines += _line(fields, record)
+            self._written = number
+            if len(lines) > _BYTES_AT_ONCE:
+                self._append(lines)
+                lines.clear()
+        self._append(lines)
         if self._length > before:
             store.set_meta(dead_letters_written=self._written, dead_letters_length=self._length)
 
-    def _append(self, data: bytes) -> None:
+    def _append(self, lines: bytearray) -> None:
+        if not lines:
+            return
         try:
             descriptor = os.open(self.path, os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600)
             with os.fdopen(descriptor, "wb") as file:
-                file.write(data)
+                file.write(lines)
                 file.flush()
                 os.fsync(descriptor)
         except OSError as error:
             raise FatalError(f"cannot write {self.path}: {error.strerror}; nothing more is sent") from None
+        self._length += len(lines)
 
 
 def _line(fields: dict[str, Any], record: bytes) -> bytes:

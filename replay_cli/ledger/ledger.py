@@ -1,8 +1,8 @@
 """The run's side of the checkpoint: changes gather for up to 20 ms and become durable together.
 
 Everything here happens on the event loop; only `Store.apply` and the dead-letter file run in a thread of their own,
-one group at a time. Groups are applied in the order in which they were told, so an intent is never durable before
-the outcome that let it go.
+one group at a time. Groups are applied in the order in which they were told: when an intent is durable, so is the
+outcome of the request before it in its lane.
 """
 
 import asyncio
@@ -18,6 +18,8 @@ from replay_cli.ledger.group import AttemptKey, DeadLetter, Group
 from replay_cli.ledger.store import Store
 from replay_cli.ledger.watermark import ObjectProgress, OpenBatch
 
+MOST_LETTER_BYTES = 8 << 20
+"""Bytes of dead letters that may wait for a commit: beyond it, reading waits too."""
 COMMIT_EVERY = 0.02
 """Seconds that a change may wait for others, so that a few commits a second carry many changes."""
 SEEN_EVERY = 1.0
@@ -198,7 +200,9 @@ class Ledger:
             self._timer = self._loop.call_later(delay, self._begin_commit)
 
     def _begin_commit(self) -> None:
-        self._timer = None
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
         group, durable = self._seal(), self._durable
         self._durable = asyncio.Event()
         self._last_commit = self._loop.time()
@@ -242,6 +246,21 @@ class Ledger:
         if self._group or self._moved or self._changed:
             self._schedule()
 
+    async def has_room(self) -> None:
+        """Return when no more dead letters wait for a commit than memory should hold.
+
+        Raises:
+            FatalError: the checkpoint cannot be written.
+        """
+        while (
+            self.failure is None and sum(len(letter.record) for letter in self._group.dead_letters) > MOST_LETTER_BYTES
+        ):
+            durable = self._durable
+            self._schedule()
+            await durable.wait()
+        if self.failure is not None:
+            raise self.failure
+
     async def flush(self) -> None:
         """Return when everything told so far is durable.
 
@@ -249,10 +268,7 @@ class Ledger:
             FatalError: it cannot be made so.
         """
         while self.failure is None and (self._commit is not None or self._group or self._moved or self._changed):
-            if self._commit is None and self._timer is not None:
-                self._timer.cancel()
-                self._begin_commit()
-            elif self._commit is None:
+            if self._commit is None:
                 self._begin_commit()
             if self._commit is not None:
                 await asyncio.wait([self._commit])
@@ -264,3 +280,7 @@ class Ledger:
         if self._timer is not None:
             self._timer.cancel()
         self._thread.shutdown()
+
+
+def _letter_size(letter: DeadLetter) -> int:
+    return len(letter.record)

@@ -4,12 +4,14 @@ import fcntl
 import hashlib
 import os
 import tempfile
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
 from replay_cli.errors import FatalError
 
+_LOOKS, _LOOK_SECONDS = 4, 0.05
 _MACHINE_WIDE = (Path("/run/lock"), Path("/var/lock"))
 
 
@@ -44,19 +46,28 @@ class RunLock:
                 break
             os.close(self._descriptor)  # its last holder removed it meanwhile: lock the one that is there now
         if self._writable:
-            os.ftruncate(self._descriptor, 0)
-            os.pwrite(self._descriptor, f"{os.getpid()}\n".encode(), 0)
+            with suppress(OSError):  # a full disk: the lock holds, it only has no name on it
+                os.ftruncate(self._descriptor, 0)
+                os.pwrite(self._descriptor, f"{os.getpid()}\n".encode(), 0)
         return self
 
     def _lock(self) -> None:
         try:
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._take()
         except OSError as error:
             holder = os.read(self._descriptor, 32).decode(errors="replace").strip() or "unknown"
             os.close(self._descriptor)
             if not isinstance(error, BlockingIOError):
                 raise FatalError(f"cannot lock {self._path}: {error.strerror}") from None
             raise FatalError(f"another run (pid {holder}) is using {self._purpose}; wait for it, or stop it") from None
+
+    def _take(self) -> None:
+        for _ in range(_LOOKS):  # `is_locked` holds it for an instant
+            with suppress(BlockingIOError):
+                return fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            time.sleep(_LOOK_SECONDS)
+        fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return None
 
     def _is_current(self) -> bool:
         """Tell whether the locked file is still the one of that name."""

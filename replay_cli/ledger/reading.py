@@ -25,7 +25,9 @@ class Reading:
         """Ask for all rows; SQLite's errors are translated here, as a failing disk."""
         try:
             return self._db.execute(sql, parameters).fetchall()
-        except sqlite3.OperationalError as error:
+        except sqlite3.DatabaseError as error:
+            if error.sqlite_errorcode == sqlite3.SQLITE_NOTADB:
+                raise  # `Store.open` says what the file is instead
             raise FatalError(f"cannot read the checkpoint {self.path} ({error})") from None
 
     def _value(self, sql: str, *parameters: Any) -> Any:

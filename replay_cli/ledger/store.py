@@ -71,7 +71,8 @@ class Store(Reading):
         except OSError as error:
             raise FatalError(f"cannot create the checkpoint {path}: {error.strerror}") from None
         store = cls(path, _connect(path))
-        _make_durable(store._db)
+        with store._errors():
+            _make_durable(store._db)
         return store
 
     @classmethod
@@ -109,8 +110,10 @@ class Store(Reading):
                 _make_durable(store._db)
         except sqlite3.DatabaseError as error:
             store.close()
-            raise UsageError(f"{path} is not a replay checkpoint ({error})") from None
-        except UsageError:
+            if error.sqlite_errorcode == sqlite3.SQLITE_NOTADB:
+                raise UsageError(f"{path} is not a replay checkpoint ({error})") from None
+            raise FatalError(f"cannot open the checkpoint {path} ({error})") from None
+        except (UsageError, FatalError):
             store.close()
             raise
         return store
@@ -214,15 +217,15 @@ class Store(Reading):
 
     def _take_change(self, db: sqlite3.Connection, state: ObjectState, listed: ArchiveObject) -> ObjectState:
         read = self._value("SELECT read FROM object WHERE id = ?", state.id)
-        if state.state == "complete":
-            db.execute("UPDATE object SET changed_etag = ? WHERE id = ?", (listed.etag, state.id))
-            return state
-        if read == 0 and state.watermark == 0:
+        if state.state != "complete" and read == 0 and state.watermark == 0:
             db.execute(
                 "UPDATE object SET etag = ?, size = ?, state = 'waiting', damage = NULL WHERE id = ?",
                 (listed.etag, listed.size, state.id),
             )
             return state._replace(etag=listed.etag, state="waiting")
+        if state.state in FINISHED:
+            db.execute("UPDATE object SET changed_etag = ? WHERE id = ?", (listed.etag, state.id))
+            return state
         raise UsageError(
             f"{state.uri} changed since a part of it was sent, so its line numbers mean nothing any more: "
             "put the old version back, or begin a new job with --restart"

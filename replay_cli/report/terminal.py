@@ -14,7 +14,7 @@ from replay_cli.errors import FatalError
 from replay_cli.report.summary import Summary
 
 _STYLES = {"complete": "bold green", "running": "bold cyan", "paused": "bold yellow"}
-_REASON_KEYS = {"skipped": "skipped", "rejected": "rejected", "dead_lettered": "dead_lettered"}
+_WITH_REASONS = ("skipped", "rejected", "dead_lettered")
 
 
 def print_summary(console: Console, summary: Summary) -> None:
@@ -42,7 +42,7 @@ def _book(summary: Summary) -> Table:
     table.add_row("records read", f"{records['read']:,}", "")
     for outcome in ("delivered", "skipped", "rejected", "dead_lettered", "pending"):
         style = "red" if outcome in ("rejected", "dead_lettered") and records[outcome] else ""
-        reasons = summary[_REASON_KEYS[outcome]] if outcome in _REASON_KEYS else {}
+        reasons = summary[outcome] if outcome in _WITH_REASONS else {}
         table.add_row(f"  {outcome.replace('_', ' ')}", f"{records[outcome]:,}", _by_reason(reasons), style=style)
     if summary["warnings"]:
         table.add_row("warnings", f"{sum(summary['warnings'].values()):,}", _by_reason(summary["warnings"]))

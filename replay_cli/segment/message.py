@@ -12,7 +12,8 @@ MAX_DEPTH = 250
 """Deeper messages are rejected; where they can be read fast, only when the JSON writer refuses (at 255)."""
 
 _OPENING, _CLOSING = frozenset(b"{["), frozenset(b"}]")
-_STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
+# Possessive, and a text that does not end reaches to the end: hostile lines are read once, not from each quote.
+_STRING = re.compile(rb'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)', re.DOTALL)
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -140,7 +141,7 @@ def _kind(value: Any) -> str:
 def _letter(letter: str) -> str:
     """Match a letter in either case, plain or as a JSON escape."""
     codes = "|".join(f"{ord(case):02x}" for case in {letter.lower(), letter.upper()})
-    return rf"(?:{letter}|\\+u00(?:{codes}))"
+    return rf"(?:{letter}|(?<!\\)\\++u00(?:{codes}))"
 
 
 _KEY = "".join([*map(_letter, "write"), _letter("_"), "?", *map(_letter, "key")]).encode()
@@ -148,7 +149,13 @@ _WRITE_KEY = re.compile(
     rb'("%b"\s*:\s*)(?:"[^"\\]*(?:\\.[^"\\]*)*\\?"?|[^\s",\[\]{}]+)' % _KEY, re.IGNORECASE | re.DOTALL
 )
 # The same in a document that is the text of another one: there every quote is escaped alike.
-_EMBEDDED = re.compile(rb'((\\+")%b\2\s*:\s*\2).*?(?=\2|\Z)' % _KEY, re.IGNORECASE | re.DOTALL)
+_EMBEDDED = re.compile(rb'((?<!\\)(\\++")%b\2\s*:\s*\2).*?(?=\2|\Z)' % _KEY, re.IGNORECASE | re.DOTALL)
+
+
+# In what is no JSON: with any quotes or none, and as `key=value`.
+_LOOSE = re.compile(
+    rb"""(["']?%b["']?\s*+[:=]?\s*+\[?)("[^"]*+"?|'[^']*+'?|[^\s"',\[\]{}]++)""" % _KEY, re.IGNORECASE | re.DOTALL
+)
 
 
 def masked(record: bytes) -> bytes:
@@ -157,4 +164,9 @@ def masked(record: bytes) -> bytes:
     Works on the text, so on malformed and cut off texts too; all else stays as it is. The key may be written with
     escapes (`write\u004bey`), in any case, or as `write_key`; its value is a text, a number or a word.
     """
-    return _EMBEDDED.sub(rb"\1***", _WRITE_KEY.sub(rb'\1"***"', record))
+    text = _EMBEDDED.sub(rb"\1***", _WRITE_KEY.sub(rb'\1"***"', record))
+    try:
+        orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return _LOOSE.sub(rb'\1"***"', text)
+    return text

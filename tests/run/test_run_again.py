@@ -135,6 +135,66 @@ def test_restart_begins_anew_and_keeps_the_old_files_aside(tmp_path: Path, logs:
     assert names == ["job.ckpt", "job.dead-letters.jsonl"]
 
 
+def test_a_restart_that_is_refused_changes_nothing(tmp_path: Path, logs: Path, sandbox: SandboxProcess) -> None:
+    """Without a key nothing begins, so the old checkpoint must stay: without it everything would be sent again."""
+    run(tmp_path, sandbox, "--name", "job")
+    arguments = ("run", "logs", "--endpoint", sandbox.url, "--name", "job")
+    refused = replay(tmp_path, *arguments, "--restart", MOENGAGE_API_KEY="")
+    assert refused.code == 2
+    assert "already complete" in run(tmp_path, sandbox, "--name", "job").summary["reason"]
+    assert sent(sandbox) == [1, 2, 3]
+
+
+def test_restart_and_yes_are_for_the_command_line_only(tmp_path: Path, logs: Path, sandbox: SandboxProcess) -> None:
+    """An environment is set once and forgotten; what cannot be undone is said each time."""
+    arguments = ("run", "logs", "--endpoint", sandbox.url, "--json")
+    replay(tmp_path, *arguments)
+    again = replay(tmp_path, *arguments, REPLAY_RUN_RESTART="1")
+    assert "already complete" in again.summary["reason"]
+    assert sent(sandbox) == [1, 2, 3]
+    region = replay(tmp_path, "run", "logs", "--region", "DC_01", REPLAY_RUN_YES="1", MOENGAGE_API_KEY="")
+    assert "nobody is there to ask" in region.err
+
+
+def test_a_damaged_file_that_is_repaired_does_not_hold_up_the_others(
+    tmp_path: Path, logs: Path, sandbox: SandboxProcess
+) -> None:
+    """It is finished as far as it went, so its new version is noted, like that of any finished file."""
+    whole = (logs / "a.jsonl.gz").read_bytes()
+    (logs / "a.jsonl.gz").write_bytes(whole[:-6])
+    run(tmp_path, sandbox, code=3)
+    (logs / "a.jsonl.gz").write_bytes(whole)
+    write_lines(logs / "b.jsonl", numbered(4))
+    end = run(tmp_path, sandbox, code=3)
+    assert end.summary["objects"]["changed"] == [str(logs / "a.jsonl.gz")]
+    assert sent(sandbox) == [1, 2, 3, 4]
+
+
+def test_a_dead_letter_file_that_is_gone_is_written_again(tmp_path: Path, logs: Path, sandbox: SandboxProcess) -> None:
+    """Also when nothing is left to do: the checkpoint has the letters."""
+    write_lines(logs / "b.jsonl", [b"not json"])
+    run(tmp_path, sandbox, "--name", "job", code=3)
+    letters = tmp_path / ".replay" / "job.dead-letters.jsonl"
+    text = letters.read_bytes()
+    letters.unlink()
+    assert run(tmp_path, sandbox, "--name", "job", code=3).summary["dead_letters"] == ".replay/job.dead-letters.jsonl"
+    assert letters.read_bytes() == text
+
+
+def test_a_book_that_does_not_close_is_never_called_complete(
+    tmp_path: Path, logs: Path, sandbox: SandboxProcess
+) -> None:
+    import sqlite3
+
+    run(tmp_path, sandbox, "--name", "job")
+    with sqlite3.connect(tmp_path / ".replay" / "job.ckpt") as db:
+        db.execute("UPDATE tally SET n = n - 1")
+    db.close()
+    end = replay(tmp_path, "run", "logs", "--endpoint", sandbox.url, "--name", "job")
+    assert end.code == 1
+    assert "does not close: 3 read, 2 settled, 0 pending" in end.err
+
+
 def test_must_resume_refuses_to_begin(tmp_path: Path, logs: Path, sandbox: SandboxProcess) -> None:
     end = run(tmp_path, sandbox, "--must-resume", code=2)
     assert "--must-resume" in end.err

@@ -1,13 +1,16 @@
 """Bad input: the bad record is rejected with its place and reason, and the rest goes on."""
 
 import json
+import resource
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.support.archives import message, write_lines
-from tests.support.processes import Finished, replay
+from tests.support.processes import Finished, environment, replay
 from tests.support.sandbox_process import SandboxProcess
 
 SAMPLES = Path(__file__).parents[2] / "sample_archives"
@@ -111,6 +114,58 @@ def test_a_line_of_50_mb_is_rejected_and_costs_no_memory(tmp_path: Path, sandbox
     assert len(letter["text"]) < 10_000
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"\\" * 900_000,
+        b'"' + b'\\"' * 450_000,
+        b'{"a": "\\ud800' + b'\\"' * 450_000,
+        json.dumps(message(2, timestamp=["1" * 900_000 + "x"])).encode(),
+        json.dumps(message(2, timestamp=["x" + " " * 900_000 + "x"])).encode(),
+        json.dumps(message(2, timestamp="1" * 900_000)).encode(),
+        json.dumps(message(2, timestamp=" " * 900_000 + "x")).encode(),
+        b"writeKey" * 110_000,
+        b'"writeKey":' * 80_000,
+    ],
+    ids=lambda line: line[:24].decode(),
+)
+def test_a_hostile_record_is_read_in_linear_time(tmp_path: Path, line: bytes) -> None:
+    """Under a limit on CPU time that quadratic work over a record of 900 KB would exceed many times."""
+    write_lines(tmp_path / "a.jsonl", [message(1), line, message(3)])
+    limited = subprocess.run(
+        [sys.executable, "-m", "replay_cli", "run", "a.jsonl", "--sandbox", "--json"],
+        cwd=tmp_path,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_CPU, (20, 20)),
+    )
+    assert limited.returncode == 3, limited.stderr
+    assert json.loads(limited.stdout)["records"]["rejected"] == 1
+
+
+def test_rejected_records_do_not_fill_the_memory(tmp_path: Path, sandbox: SandboxProcess) -> None:
+    """They wait for the checkpoint's disk like everything else: 200 MB of them pass through 300 MB of memory."""
+    write_lines(tmp_path / "a.jsonl.gz", [b"x" * 1_000_000] * 200)
+    code = (
+        "import resource, subprocess, sys; done = subprocess.run(sys.argv[1:], stderr=2);"
+        "print(done.returncode, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
+    )
+    command = [sys.executable, "-m", "replay_cli", "run", "a.jsonl.gz", "--endpoint", sandbox.url]
+    measured = subprocess.run(
+        [sys.executable, "-c", code, *command],
+        cwd=tmp_path,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    exit_code, peak = map(int, measured.stdout.split())
+    assert exit_code == 3
+    assert peak * 1024 < 300_000_000
+
+
 def test_secrets_are_kept_nowhere(tmp_path: Path, sandbox: SandboxProcess) -> None:
     """Neither the API key nor a write key is in any file or any output."""
     records: list[dict[str, Any] | bytes] = [
@@ -118,6 +173,11 @@ def test_secrets_are_kept_nowhere(tmp_path: Path, sandbox: SandboxProcess) -> No
         message(2, writeKey="WRITE-SECRET", timestamp="never"),
         b'{"writeKey": "WRITE-SECRET", "type": "track", ',
         b'{"write\\u004bey": "WRITE-SECRET", "type": "track"}',
+        b"{'writeKey': 'WRITE-SECRET'}",
+        b'{writeKey: "WRITE-SECRET"}',
+        b"writeKey=WRITE-SECRET",
+        b'{"writeKey":["WRITE-SECRET"], ',
+        b'"writeKey""WRITE-SECRET"',
     ]
     write_lines(tmp_path / "a.jsonl", records)
     sandbox.faults([{"match": {"properties.n": 1}, "status": 400}])
@@ -125,7 +185,7 @@ def test_secrets_are_kept_nowhere(tmp_path: Path, sandbox: SandboxProcess) -> No
         tmp_path, "run", "a.jsonl", "--endpoint", sandbox.url, "--name", "job", "--json", MOENGAGE_API_KEY="sandbox"
     )
     assert end.code == 3
-    assert end.summary["records"]["rejected"] == 3
+    assert end.summary["records"]["rejected"] == 8
     assert end.summary["records"]["dead_lettered"] == 1
     for path in (tmp_path / ".replay").iterdir():
         assert b"WRITE-SECRET" not in path.read_bytes(), path

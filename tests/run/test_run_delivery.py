@@ -52,6 +52,18 @@ def test_a_429_holds_everybody_back_and_costs_no_message_its_budget(
     assert end.require_closed_book()["requests"]["by_status"]["429"] >= 40
 
 
+def test_nothing_but_429_ends_the_run_paused_and_the_same_command_goes_on(
+    tmp_path: Path, archive: Path, sandbox: SandboxProcess
+) -> None:
+    sandbox.faults([{"rate": 1, "status": 429, "retry_after": 1}])
+    paused = run(tmp_path, sandbox, "--retry-for", "2s")
+    assert paused.code == 4
+    assert paused.require_closed_book()["state"] == "paused"
+    sandbox.faults([])
+    assert run(tmp_path, sandbox).code == 0
+    assert sorted(numbers(sandbox)) == list(range(COUNT))
+
+
 def test_what_moengage_refuses_becomes_a_dead_letter_with_its_reason(
     tmp_path: Path, archive: Path, sandbox: SandboxProcess
 ) -> None:
