@@ -11,7 +11,8 @@ from replay_cli.model import Message
 MAX_DEPTH = 250
 """Deeper messages are rejected; where they can be read fast, only when the JSON writer refuses (at 255)."""
 
-_OPENING, _CLOSING = frozenset(b"{["), frozenset(b"}]")
+_OPENING = frozenset(b"{[")
+_NO_BRACKETS = bytes(byte for byte in range(256) if byte not in b"{}[]")
 # Possessive, and a text that does not end reaches to the end: hostile lines are read once, not from each quote.
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)', re.DOTALL)
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -124,12 +125,9 @@ def _replace_surrogates(value: Any) -> tuple[Any, bool]:
 def _depth(line: bytes) -> int:
     """How deep brackets nest outside of strings."""
     depth = deepest = 0
-    for byte in _STRING.sub(b"", line):
-        if byte in _OPENING:
-            depth += 1
-            deepest = max(deepest, depth)
-        elif byte in _CLOSING:
-            depth -= 1
+    for byte in _STRING.sub(b"", line).translate(None, delete=_NO_BRACKETS):
+        depth += 1 if byte in _OPENING else -1
+        deepest = max(deepest, depth)
     return deepest
 
 
@@ -164,6 +162,9 @@ def masked(record: bytes) -> bytes:
     Works on the text, so on malformed and cut off texts too; all else stays as it is. The key may be written with
     escapes (`write\u004bey`), in any case, or as `write_key`; its value is a text, a number or a word.
     """
+    lowered = record.lower()
+    if b"key" not in lowered and b"u00" not in lowered:  # neither plain nor as escapes: nearly every record
+        return record
     text = _EMBEDDED.sub(rb"\1***", _WRITE_KEY.sub(rb'\1"***"', record))
     try:
         orjson.loads(text)

@@ -195,6 +195,40 @@ def test_a_connection_closed_while_it_waits_at_the_gate_is_certain(how: str) -> 
     assert requests == []
 
 
+def test_a_reply_that_came_before_the_request_is_not_taken_for_its_own() -> None:
+    """A record would be called delivered that the server never saw; on a connection of its own it is sent."""
+
+    def make(_: Server) -> Talk:
+        async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            writer.write(OK)
+            await writer.drain()
+            await reader.read()
+
+        return talk
+
+    async def scenario() -> tuple[Reply, list[bytes]]:
+        async with serving(make) as server, Transport(server.url, "w", "k") as transport:
+
+            async def gate() -> None:
+                await until(lambda: in_hand(transport).should_close)
+
+            return await transport.attempt(REQUEST, gate), server.requests
+
+    got, requests = asyncio.run(scenario())
+    assert got.failure is Failure.NOT_SENT
+    assert requests == []
+
+
+def test_a_second_reply_is_not_taken_for_the_next_requests() -> None:
+    async def scenario() -> tuple[list[Reply], Server]:
+        async with serving(answering(OK + OK)) as server, Transport(server.url, "w", "k", concurrency=1) as transport:
+            replies = [await transport.attempt(REQUEST, at_once) for _ in range(4)]
+            return replies, server
+
+    replies, server = asyncio.run(scenario())
+    assert sum(reply.status == 200 for reply in replies) <= len(server.requests)
+
+
 def in_hand(transport: Transport) -> Any:
     """The protocol of the one connection in use."""
     assert transport._session is not None
@@ -501,3 +535,25 @@ def test_a_file_without_certificates_is_refused(tmp_path: Path) -> None:
     path.write_text("nothing")
     with pytest.raises(UsageError, match=r"ca\.pem"):
         Transport("https://moengage.invalid", "w", "k", ca_file=path)
+
+
+def test_the_proxys_password_is_in_no_reply(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Replies are kept in dead letters and printed; what a proxy refuses or echoes must not be a secret."""
+    refusal = b"HTTP/1.1 407 WORD-SECRET\r\nContent-Length: 11\r\n\r\nWORD-SECRET"
+
+    async def scenario() -> tuple[Reply, Server]:
+        async with serving(answering(refusal)) as proxy:
+            monkeypatch.setenv("https_proxy", proxy.url.replace("//", "//user:WORD-SECRET@"))
+            return await attempt("https://moengage.invalid"), proxy
+
+    got, proxy = asyncio.run(scenario())
+    assert "WORD-SECRET" not in repr(got)
+    assert base64.b64encode(b"user:WORD-SECRET") in proxy.requests[0]
+
+
+def test_an_echo_of_the_request_does_not_show_the_key() -> None:
+    token = base64.b64encode(b"w/1:secret")
+    echo = b"HTTP/1.1 400 Bad\r\nContent-Length: %d\r\n\r\nBasic %b" % (len(token) + 6, token)
+    got, server = asyncio.run(attempt_at(answering(echo)))
+    assert token in server.requests[0]
+    assert got.body == b"Basic ***"
