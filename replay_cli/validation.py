@@ -57,7 +57,8 @@ class DryRun:
                         reporter.show(self._state(consumed, listing.objects))
         except OSError as error:
             raise FatalError(f"cannot write {output}: {error.strerror}") from None
-        return self._summary(len(listing.objects), listing.ignored, time.monotonic() - began)
+        written = f", as {output} shows" if output else ""
+        return self._summary(len(listing.objects), listing.ignored, time.monotonic() - began, written)
 
     def _prepared(self, objects: tuple[ArchiveObject, ...]) -> Iterator[tuple[ArchiveObject, int, Prepared]]:
         consumed = 0
@@ -101,13 +102,13 @@ class DryRun:
         total = sum(obj.size for obj in objects)
         return State(self._read, 0, rejected, 0, min(consumed, total), total, 0, 0.0, 0, 0, False, "")
 
-    def _summary(self, objects: int, ignored: int, elapsed: float) -> Summary:
+    def _summary(self, objects: int, ignored: int, elapsed: float, written: str) -> Summary:
         book: dict[str, dict[str, int]] = {}
         for (outcome, reason), n in self._records.items():
             book.setdefault(outcome, {})[reason] = n
         return make_summary(
             state="complete",
-            reason="dry run: nothing was sent; pending records would be",
+            reason=f"dry run: nothing was sent; {self._pending:,} records would be{written}",
             book=book,
             totals={
                 "read": self._read,
