@@ -4,6 +4,7 @@ This is the one gate where aiohttp's exceptions become replies. No redirects are
 """
 
 import asyncio
+import os
 import ssl
 from base64 import b64encode
 from collections.abc import Awaitable, Callable
@@ -193,7 +194,10 @@ def _failure(error: BaseException, left: bool, timeout: float) -> Reply:
 
 def _cause(error: BaseException) -> str:
     if isinstance(error, aiohttp.ClientConnectorError):
-        why = error.os_error.strerror or str(error.os_error)
+        number = (
+            error.os_error.errno or 0
+        )  # asyncio's text is a call and its arguments; a resolver's number is negative
+        why = os.strerror(number) if number > 0 else error.os_error.strerror or str(error.os_error)
         return " ".join(f"cannot connect to {error.host}:{error.port}: {why}".split())
     if isinstance(error, aiohttp.ClientResponseError):
         return " ".join(f"HTTP {error.status} {error.message}".split())
