@@ -77,7 +77,7 @@ def test_another_job_is_refused_naming_the_difference(changes: dict[str, Any], e
 @pytest.mark.parametrize(
     ("then", "now", "said"),
     [
-        ({"strict": False}, {"strict": True}, "--strict was False when this job began and is True now"),
+        ({"strict": False}, {"strict": True}, "--strict was off when this job began and is on now"),
         ({}, {"project_name": "x"}, "--project-name was not set when this job began and is x now"),
         ({"project_name": "x"}, {}, "--project-name was x when this job began and is not set now"),
         ({"event": ["a", "b"]}, {"event": ["a"]}, "--event was a, b when this job began and is a now"),

@@ -1,8 +1,10 @@
 """The summary for people: one table that shows how the book closes, and what to look at next."""
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
+from pathlib import Path
 from typing import Any, TextIO, cast
 
 import orjson
@@ -113,16 +115,26 @@ class _Forgiving:
         self._stream = stream
 
     def write(self, text: str) -> int:
-        with suppress(OSError, ValueError):
+        try:
             self._stream.write(text)
+        except (OSError, ValueError):
+            let_go(self._stream)
         return len(text)
 
     def flush(self) -> None:
-        with suppress(OSError, ValueError):
+        try:
             self._stream.flush()
+        except (OSError, ValueError):
+            let_go(self._stream)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
+
+
+def let_go(stream: TextIO) -> None:
+    """Write nothing more to a stream that cannot be written: what it still holds would fail again at the exit."""
+    with suppress(OSError, ValueError), Path(os.devnull).open("w") as nowhere:
+        os.dup2(nowhere.fileno(), stream.fileno())
 
 
 def error_console() -> Console:
@@ -145,4 +157,6 @@ def print_json(summary: Summary) -> None:
         sys.stdout.write(orjson.dumps(summary, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE).decode())
         sys.stdout.flush()
     except (OSError, ValueError, AttributeError) as error:
+        if sys.stdout is not None:
+            let_go(sys.stdout)
         raise FatalError(f"the summary could not be printed: {error}") from None
