@@ -8,13 +8,12 @@ are on their way.
 import asyncio
 import random
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from enum import StrEnum
-from typing import Any, BinaryIO, NamedTuple, cast
+from typing import NamedTuple
 
-from replay_cli.archive import Listing, Source, read
+from replay_cli.archive import ReadingStoppedError, Source, StoppableSource, read
 from replay_cli.delivery.backoff import backoff
 from replay_cli.delivery.cap import Cap
 from replay_cli.delivery.lanes import Lanes
@@ -22,7 +21,6 @@ from replay_cli.delivery.transport import Transport
 from replay_cli.errors import DamagedObjectError, FatalError, ReplayError
 from replay_cli.ledger.group import AttemptKey
 from replay_cli.ledger.ledger import Ledger
-from replay_cli.model import ArchiveObject
 from replay_cli.moengage.replies import Outcome, Reply, Verdict, classify
 from replay_cli.preparation import Prepared
 from replay_cli.settlement import Pending, Settlement, Work
@@ -82,36 +80,6 @@ class _Begin(NamedTuple):
 class _End(NamedTuple):
     work: Work
     damage: str | None
-
-
-class _Stoppable:
-    """A source whose files cannot be read any more once the run stops, however far the next record is."""
-
-    def __init__(self, source: Source, stopped: Callable[[], bool]) -> None:
-        self._source = source
-        self._stopped = stopped
-
-    def listing(self) -> Listing:
-        return self._source.listing()
-
-    @contextmanager
-    def open(self, obj: ArchiveObject) -> Iterator[BinaryIO]:
-        with self._source.open(obj) as file:
-            yield cast("BinaryIO", _StoppableFile(file, self._stopped))
-
-
-class _StoppableFile:
-    def __init__(self, file: BinaryIO, stopped: Callable[[], bool]) -> None:
-        self._file = file
-        self._stopped = stopped
-
-    def read(self, size: int = -1) -> bytes:
-        if self._stopped():
-            raise _WithdrawnError
-        return self._file.read(size)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._file, name)
 
 
 class _WithdrawnError(Exception):
@@ -259,7 +227,7 @@ class Replay:
         try:
             while (step := await loop.run_in_executor(thread, next, steps, None)) is not None:
                 await self._take(step)
-        except _WithdrawnError:
+        except ReadingStoppedError:
             return
         finally:
             thread.submit(steps.close)
@@ -273,7 +241,7 @@ class Replay:
             yield _Begin(work)
             damage = None
             try:
-                for batch in read(_Stoppable(self._source, self._stopped), work.object, work.watermark):
+                for batch in read(StoppableSource(self._source, self._stopped), work.object, work.watermark):
                     yield self._prepare(batch)
             except DamagedObjectError as error:
                 damage = error.cause

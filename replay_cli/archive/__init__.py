@@ -11,5 +11,15 @@ lines (`lines`) or rows (`parquet`, with `columns`) out of it. Everything is str
 from replay_cli.archive.locations import canonical, open_source
 from replay_cli.archive.reader import read, warm_up
 from replay_cli.archive.source import Listing, Source
+from replay_cli.archive.stopping import ReadingStoppedError, StoppableSource
 
-__all__ = ["Listing", "Source", "canonical", "open_source", "read", "warm_up"]
+__all__ = [
+    "Listing",
+    "ReadingStoppedError",
+    "Source",
+    "StoppableSource",
+    "canonical",
+    "open_source",
+    "read",
+    "warm_up",
+]
