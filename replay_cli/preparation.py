@@ -63,7 +63,7 @@ class Preparation:
         prepared = Prepared(batch, 0, [], [], [], Counter())
         requests, times = prepared.requests, [""]
         # Every replayed message passes here, so the loop is written for speed: few calls, few look-ups.
-        loads, new, map_message, blank = orjson.loads, tuple.__new__, self._map, 0
+        loads, dumps, new, map_message, blank = orjson.loads, orjson.dumps, tuple.__new__, self._map, 0
         for ordinal, record in enumerate(batch.records, batch.first):
             if record == b"":
                 blank += 1
@@ -91,7 +91,10 @@ class Preparation:
                     user = body.get("user_id")
                     if user is not None and is_reserved(user):
                         self._warn(RESERVED_ID, f"MoEngage does not take {user!r} for a user id", prepared)
-                    wire = to_json(body)
+                    try:
+                        wire = dumps(body)
+                    except TypeError:
+                        wire = to_json(body)  # says why not
                     if len(wire) > MAX_BODY_BYTES:
                         refuse_size(wire)
                     requests.append(new(Request, ((ordinal,), part, "POST", path, wire, users, (text,))))
