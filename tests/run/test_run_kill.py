@@ -37,7 +37,7 @@ def test_twenty_kills_lose_nothing_and_double_only_what_was_in_doubt(tmp_path: P
     sendable = {made["properties"]["n"]: made for made in messages if made["type"] == "track"}
     moments = random.Random(7)
     with SandboxProcess(rps=1_000_000, latency=0.02) as sandbox:
-        command = ["run", "logs", "--endpoint", sandbox.url, "--rps", "1500", "--in-doubt", in_doubt, "--json"]
+        command = ["run", "logs", "--endpoint", sandbox.url, "--rps", "1000", "--in-doubt", in_doubt, "--json"]
         command += ["--checkpoint", "job.ckpt"]
         kills = 0
         for _ in range(KILLS):
