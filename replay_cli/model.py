@@ -31,8 +31,8 @@ class Unit(StrEnum):
 class ArchiveObject(NamedTuple):
     """One file or S3 object.
 
-    `uri` is canonical (an absolute path, or `s3://bucket/key`); `etag` changes whenever the content may have
-    changed; `size` is in bytes as stored (compressed).
+    `uri` is canonical (an absolute path, or `s3://bucket/key`); `etag` is taken to change with the content (on disk it
+    is made of the size and the time of the last change); `size` is in bytes as stored (compressed).
     """
 
     uri: str

@@ -53,7 +53,7 @@ def _book(summary: Summary) -> Table:
     table.add_row("peak in any second", f"{requests['peak_per_second']:,}", "")
     objects = summary["objects"]
     ignored = f"{objects['ignored']:,} names ignored" if objects["ignored"] else ""
-    table.add_row("objects complete", f"{objects['complete']:,} of {objects['total']:,}", ignored)
+    table.add_row("objects finished", f"{objects['complete']:,} of {objects['total']:,}", ignored)
     table.add_row("time", duration(summary["elapsed_seconds"]), "")
     return table
 
@@ -71,7 +71,7 @@ def _remarks(summary: Summary) -> Iterator[Text]:
         yield Text(f"changed after it was finished, not sent again: {uri}", style="yellow")
     if summary["in_doubt"]:
         yield Text(
-            f"{summary['in_doubt']:,} attempts ended in doubt (sent, no answer): "
+            f"{summary['in_doubt']:,} attempts ended in doubt (perhaps sent, no answer seen): "
             f"replay status --in-doubt {summary['checkpoint']}",
             style="yellow",
         )
