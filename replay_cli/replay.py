@@ -2,52 +2,57 @@
 
 The only module with tasks and queues. One thread reads and prepares batches, one commits the checkpoint; the event
 loop does everything else. What waits in memory is bounded: a batch is read only while fewer than `window` requests
-are on their way.
+are on their way; the requests of users who cannot go on wait in the checkpoint.
 """
 
 import asyncio
 import random
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections import deque
+from collections.abc import Callable, Coroutine, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from enum import StrEnum
+from contextlib import suppress
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 from replay_cli.archive import ReadingStoppedError, Source, StoppableSource, read
 from replay_cli.delivery.backoff import backoff
 from replay_cli.delivery.cap import Cap
+from replay_cli.delivery.fair_use import FairUse
 from replay_cli.delivery.lanes import Lanes
+from replay_cli.delivery.outage import BudgetClock, OutageWatch, Probe, Prober
 from replay_cli.delivery.transport import Transport
 from replay_cli.errors import DamagedObjectError, FatalError, ReplayError
-from replay_cli.ledger.group import AttemptKey
 from replay_cli.ledger.ledger import Ledger
-from replay_cli.moengage.replies import Outcome, Reply, Verdict, classify
+from replay_cli.ledger.parked import ParkedBefore, Returning
+from replay_cli.ledger.watermark import OpenBatch
+from replay_cli.model import Request
+from replay_cli.moengage.replies import Failure, Outcome, Reply, Verdict, classify
+from replay_cli.parking import LONGEST_LANE, Parking
+from replay_cli.policy import InDoubt, OnExhausted, Policy
 from replay_cli.preparation import Prepared
-from replay_cli.settlement import Pending, Settlement, Work
+from replay_cli.sending import Attempt, Sending
+from replay_cli.settlement import Pending, Settlement, Work, rank
 
 GRACE = 10.0
 """Seconds that requests in flight may take to finish when a run is asked to stop."""
-_LAUNCH_PAD_SECONDS = 0.1
-"""Attempts may be declared to the checkpoint this long before the cap lets them go: enough to hide a commit."""
-_BOARDING_SECONDS = 0.25
-"""Connections may be made this long before they are needed: enough to hide a handshake, not a crowd of idle ones."""
+PROBE_EVERY = 1.0
+"""Seconds between attempts while everything fails."""
+_PARKED_AFTER = 4
+"""A request that has failed so often while others pass waits in the checkpoint, and its user's others behind it."""
+_LONG_WAIT = 5.0
+"""Seconds from which on a user waits for the fair-usage limits in the checkpoint rather than in memory."""
+_SHORTEST_WAIT = 0.05
+"""Seconds between two fetches of what is due."""
 _ADMITTED_AT_ONCE = 50
 
 
-class InDoubt(StrEnum):
-    """What to do with a record when nobody knows whether MoEngage has it."""
+class Standing(NamedTuple):
+    """Where a job stands when a run begins: what is left to read, what is parked, whether anything was delivered."""
 
-    RESEND = "resend"
-    DEAD_LETTER = "dead-letter"
-
-
-class Policy(NamedTuple):
-    """How hard a run tries. Times are in seconds."""
-
-    concurrency: int = 512
-    retry_for: float = 4 * 3600.0
-    max_attempts: int = 0
-    in_doubt: InDoubt = InDoubt.RESEND
+    work: Sequence[Work]
+    parked: ParkedBefore
+    delivered: bool
 
 
 class Ending(NamedTuple):
@@ -61,14 +66,16 @@ class Ending(NamedTuple):
 class Snapshot(NamedTuple):
     """What a run is doing now.
 
-    `consumed` counts stored bytes read of the objects to read, `waiting` the requests that are not settled,
-    `in_flight` those of them that wait for a reply; `trouble` is why the last attempt failed, if it did.
+    `consumed` counts stored bytes read of the objects to read, `waiting` the requests that are not settled, `parked`
+    of which wait in the checkpoint and `in_flight` for a reply; `held_by` is why nothing leaves now, if so, and
+    `trouble` why the last attempt failed, if it did.
     """
 
     consumed: int
     waiting: int
+    parked: int
     in_flight: int
-    paused: bool
+    held_by: str
     per_second: int
     trouble: str
 
@@ -82,8 +89,13 @@ class _End(NamedTuple):
     damage: str | None
 
 
-class _WithdrawnError(Exception):
-    """The run stops: an attempt at the gate must not leave."""
+class _Suspect(NamedTuple):
+    """A request whose budget is used up, until it is known whether others pass meanwhile; and its dead letter."""
+
+    pending: Pending
+    reason: str
+    detail: str
+    status: int
 
 
 class Replay:
@@ -91,63 +103,80 @@ class Replay:
 
     Args:
         source: where the objects are.
-        work: what is left to read, in order.
+        standing: where the job stands.
         prepare: batch → requests.
         ledger: remembers everything, durably.
         transport: makes attempts.
         cap: lets them leave.
         policy: how hard to try.
+        check: asks the destination whether it is there and takes our credentials.
     """
 
     def __init__(
         self,
         source: Source,
-        work: Sequence[Work],
+        standing: Standing,
         prepare: Callable[..., Prepared],
         ledger: Ledger,
         transport: Transport,
         cap: Cap,
         policy: Policy,
+        check: Request,
     ) -> None:
         self._source = source
-        self._work = work
+        self._standing = standing
         self._prepare = prepare
         self._ledger = ledger
-        self._transport = transport
         self._cap = cap
         self._policy = policy
+        self._check = check
+        self._loop = asyncio.get_running_loop()
+        self._random = random.Random()
         self._window = max(2 * policy.concurrency, 1000)
         self._lanes: Lanes[Pending] = Lanes()
         self._ready: asyncio.Queue[Pending | None] = asyncio.Queue()
-        self._settlement = Settlement(ledger)
-        self._at_gate: set[asyncio.Task[None]] = set()
-        self._trouble = ""
-        self._boarding = asyncio.Semaphore(max(32, int(cap.rps * _BOARDING_SECONDS)))
-        self._launch_pad = asyncio.Semaphore(max(8, int(cap.rps * _LAUNCH_PAD_SECONDS)))
-        self._unpaused = asyncio.Event()
-        self._unpaused.set()
+        self._held: deque[Pending] = deque()
+        self._fair_use = FairUse()
+        self._sending = Sending(ledger, transport, cap, self._fair_use)
+        self._settlement = Settlement(ledger, standing.parked.next_number)
+        self._parking = Parking(standing.parked.lanes, standing.parked.requests)
+        self._fetch = asyncio.Event()
+        self._read_again = asyncio.Event()
         self._has_room = asyncio.Event()
         self._has_room.set()
-        self._over: asyncio.Future[Ending] = asyncio.get_running_loop().create_future()
+        self._over: asyncio.Future[Ending] = self._loop.create_future()
         self._stopping = False
-        self._tasks: list[asyncio.Task[None]] = []
+        self._senders: set[asyncio.Task[None]] = set()
+        self._helpers: set[asyncio.Task[None]] = set()
+        self._clock = BudgetClock()
+        self._watch: OutageWatch[Pending] = OutageWatch()
+        self._suspects: list[_Suspect] = []
+        self._asking = False
+        self._outage = False
+        self._down_since = float("inf")
+        self._prober = Prober()
         self._paused_until = 0.0
-        self._passed_at = asyncio.get_running_loop().time()
+        self._answered_at = self._loop.time()
+        self._trouble = ""
         self._reading = True
+        self._limited = False
+        self._admitted = 0
         self._waiting = 0
-        self._in_flight = 0
+        self._moving = 0
         self._finished_bytes = 0
         self._current_bytes = 0
-        self._random = random.Random()
 
     # -- the run as a whole -----------------------------------------------------------------------------------
 
     async def run(self) -> Ending:
         """Go on until everything is settled or something stops the run; then everything known is durable."""
-        senders = [asyncio.create_task(self._send_ready(), name="sender") for _ in range(self._policy.concurrency)]
-        self._tasks = [asyncio.create_task(self._read(), name="reader"), *senders]
-        for task in self._tasks:
-            task.add_done_callback(self._notice_crash)
+        for _ in range(self._policy.concurrency):
+            self._start_task(self._senders, self._send_ready())
+        self._start_task(self._helpers, self._read())
+        self._start_task(self._helpers, self._bring_back())
+        if (most := self._policy.max_duration) is not None:
+            self._loop.call_later(most, self.stop, Ending("paused", "--max-duration is over"))
+        self._note_read_again()
         try:
             ending = await self._over
         finally:
@@ -164,14 +193,12 @@ class Replay:
         if not self._over.done():
             self._over.set_result(ending)
         self._stopping = True
-        self._unpaused.set()
-        for task in self._at_gate:
-            task.cancel()
+        self._sending.stop()
 
     def abort(self) -> None:
         """Stop now: what is in flight is in doubt."""
         self._stopping = True
-        for task in self._tasks:
+        for task in self._senders | self._helpers:
             task.cancel()
 
     def fail(self, error: ReplayError) -> None:
@@ -182,14 +209,22 @@ class Replay:
         return self._stopping
 
     def snapshot(self) -> Snapshot:
+        paused = self._loop.time() < self._paused_until
         return Snapshot(
             consumed=self._finished_bytes + self._current_bytes,
-            waiting=self._waiting,
-            in_flight=self._in_flight,
-            paused=not self._unpaused.is_set(),
+            waiting=self._waiting + self._parking.count,
+            parked=self._parking.count,
+            in_flight=self._sending.in_flight,
+            held_by="everything fails" if self._outage else "after a 429" if paused else "",
             per_second=self._cap.meter.per_second(),
             trouble=self._trouble,
         )
+
+    def _start_task(self, kind: set[asyncio.Task[None]], coroutine: Coroutine[None, None, None]) -> None:
+        task = self._loop.create_task(coroutine)
+        kind.add(task)
+        task.add_done_callback(kind.discard)
+        task.add_done_callback(self._notice_crash)
 
     def _notice_crash(self, task: asyncio.Task[None]) -> None:
         if task.cancelled() or (error := task.exception()) is None:
@@ -203,41 +238,52 @@ class Replay:
     async def _wind_down(self) -> None:
         """End all tasks: idle ones at once, those with a request in flight when it is answered, or after `GRACE`."""
         self._stopping = True
-        self._unpaused.set()
+        self._sending.stop()
+        for task in self._helpers:
+            task.cancel()
         while not self._ready.empty():
             self._ready.get_nowait()
-        for _ in self._tasks:
+        for _ in self._senders:
             self._ready.put_nowait(None)
-        self._tasks[0].cancel()
-        _, late = await asyncio.wait(self._tasks, timeout=GRACE)
+        tasks = self._senders | self._helpers
+        _, late = await asyncio.wait(tasks, timeout=GRACE) if tasks else (None, ())
         for task in late:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     def _settle_run(self) -> None:
-        if not self._reading and self._waiting == 0 and not self._over.done():
+        """End the run when nothing is left to do in it."""
+        if self._reading or self._waiting or self._over.done():
+            return
+        if self._limited:
+            self.stop(Ending("paused", f"--limit {self._policy.limit} is reached"))
+        elif not self._parking.count:
             self.stop(Ending("complete"))
+        else:
+            self._fetch.set()
 
     # -- reading ----------------------------------------------------------------------------------------------
 
     async def _read(self) -> None:
-        loop = asyncio.get_running_loop()
         steps = self._steps()
         thread = ThreadPoolExecutor(1, thread_name_prefix="reader")
         try:
-            while (step := await loop.run_in_executor(thread, next, steps, None)) is not None:
+            while (step := await self._loop.run_in_executor(thread, next, steps, None)) is not None:
                 await self._take(step)
+                if self._limited:
+                    break
         except ReadingStoppedError:
             return
         finally:
             thread.submit(steps.close)
             thread.shutdown(wait=False)
         self._reading = False
+        self._note_read_again()
         self._settle_run()
 
     def _steps(self) -> Generator[_Begin | Prepared | _End]:
         """Read all objects, in the reader's thread."""
-        for work in self._work:
+        for work in self._standing.work:
             yield _Begin(work)
             damage = None
             try:
@@ -263,6 +309,23 @@ class Replay:
 
     async def _admit(self, work: Work, prepared: Prepared) -> None:
         """Take a batch into the book and its requests into their lanes, a few at a time to keep the loop on time."""
+        batch = self._open(work, prepared)
+        unit = str(prepared.batch.unit)
+        for index, request in enumerate(prepared.requests):
+            if index % _ADMITTED_AT_ONCE == 0 and not request.part:  # the requests of one record stay together
+                await asyncio.sleep(0)
+            if self._settlement.is_settled(batch, request):
+                continue
+            if not self._may_admit():
+                break
+            doubts = work.doubts.get((request.ordinals[0], request.part), 0)
+            order = rank(work.id, batch.first, index)
+            self._enter(Pending(request, work.id, batch, order, unit, attempts=doubts, doubted=doubts > 0))
+        self._note_read_again()
+        self._update_room()
+        self._settle_run()
+
+    def _open(self, work: Work, prepared: Prepared) -> OpenBatch:
         batch = work.batches.pop(prepared.batch.first, None)
         if (batch and batch.next != prepared.batch.next) or any(first < prepared.batch.next for first in work.batches):
             raise FatalError(
@@ -273,177 +336,356 @@ class Replay:
             batch = self._settlement.open(work, prepared)
         else:
             self._settlement.resume(batch, prepared)
-        self._settlement.take(batch, prepared)
-        unit = str(prepared.batch.unit)
-        for index, request in enumerate(prepared.requests, 1):
-            if index % _ADMITTED_AT_ONCE == 0:
-                await asyncio.sleep(0)
-            place = (request.ordinals[0], request.part)
-            if all(batch.is_settled(ordinal) for ordinal in request.ordinals):
-                continue
-            pending = Pending(request, batch, unit, attempts=work.doubts.get(place, 0))
-            self._waiting += 1
-            if place in work.parts:
-                self._settlement.deliver(pending)
-                self._waiting -= 1
-            elif pending.attempts and self._policy.in_doubt is InDoubt.DEAD_LETTER:
-                self._settlement.give_up(pending, "in_doubt", "an earlier attempt ended in doubt")
-                self._waiting -= 1
-            else:
-                self._enter(pending)
-        self._update_room()
-        self._settle_run()
+        self._settlement.take(batch, prepared, work.parts)
+        return batch
+
+    def _may_admit(self) -> bool:
+        """Tell whether `--limit` has room for one more request."""
+        if self._policy.limit is not None and self._admitted >= self._policy.limit:
+            self._limited = True
+            return False
+        self._admitted += 1
+        return True
 
     def _enter(self, pending: Pending) -> None:
-        pending.place, may_go = self._lanes.enter(pending, pending.request.users)
-        if may_go:
-            self._ready.put_nowait(pending)
+        """Queue a request: in its lanes, or behind the parked ones of its user, or of a user with too many."""
+        users = pending.request.users
+        if pending.doubted and self._policy.in_doubt is InDoubt.DEAD_LETTER:
+            self._settlement.give_up(pending, "in_doubt", "an earlier attempt ended in doubt")
+        elif pending.parked is None and (
+            self._parking.holds_back(users) or any(self._lanes.length(user) >= LONGEST_LANE for user in users)
+        ):
+            self._settlement.park(pending, None)
+            self._parking.add(users)
+        else:
+            self._waiting += 1
+            pending.place, may_go = self._lanes.enter(pending, users)
+            if may_go:
+                self._start(pending)
+
+    def _note_read_again(self) -> None:
+        """Let parked requests come back once everything is in its lanes that the archive has before them."""
+        if not self._reading or not any(work.batches for work in self._standing.work):
+            self._read_again.set()
 
     def _update_room(self) -> None:
-        if self._waiting < self._window:
-            self._has_room.set()
-        else:
+        full = self._waiting >= self._window or (self._parking.is_full and self._read_again.is_set())
+        if full:
             self._has_room.clear()
+        else:
+            self._has_room.set()
+
+    # -- parked requests --------------------------------------------------------------------------------------
+
+    async def _bring_back(self) -> None:
+        """Fetch parked requests: those that are due, and the next ones of users who have room again."""
+        await self._read_again.wait()
+        await self._ledger.release_heads()
+        self._parking.next_due = 0.0
+        while True:
+            await self._until_wanted()
+            lanes = self._parking.take_wanted()
+            self._parking.next_due = float("inf")  # those parked from now on tell theirs
+            loaded = await self._ledger.load_parked(lanes, self._window)
+            if len(loaded.requests) >= self._window:
+                self._parking.want_again(lanes)
+            self._parking.next_due = min(self._parking.next_due, loaded.next_due)
+            for returning in loaded.requests:
+                self._return(returning)
+            self._note_stuck()
+
+    async def _until_wanted(self) -> None:
+        """Return when there is something to fetch, and room for it."""
+        while True:
+            self._fetch.clear()
+            wait = self._parking.next_due - time.time()
+            if self._waiting < 2 * self._window and (self._parking.has_wanted or wait <= 0 or self._is_drained()):
+                return
+            with suppress(TimeoutError):
+                async with asyncio.timeout(None if wait == float("inf") else max(wait, _SHORTEST_WAIT)):
+                    await self._fetch.wait()
+
+    def _return(self, returning: Returning) -> None:
+        """Take a parked request back; one that an earlier run parked counts towards `--limit`."""
+        pending = self._settlement.bring_back(returning)
+        if returning.parked.id < self._standing.parked.next_number and not self._may_admit():
+            self._settlement.park(pending, None)
+            self._settle_run()
+            return
+        if pending.spent:  # it was parked because it was at fault
+            pending.failing_since = self._clock.now(self._loop.time())
+            pending.passes_before = -1
+        self._parking.remove(pending.request.users)
+        self._update_room()
+        self._enter(pending)
+
+    def _park(self, pending: Pending, delay: float, *, held: bool = False) -> None:
+        """Let a request that cannot go on wait in the checkpoint, and all that wait for it."""
+        assert pending.place is not None  # noqa: S101 # it is in its lanes
+        family = [pending, *self._lanes.followers(pending.place)]
+        freed = self._lanes.leave(*(member.place for member in family if member.place is not None))
+        due = time.time() + delay
+        self._settlement.park(pending, due, held=held)
+        self._parking.add(pending.request.users, float("inf") if held else due)
+        for follower in family[1:]:
+            self._settlement.park(follower, None)
+            self._parking.add(follower.request.users)
+        for member in family:
+            member.place = None
+        self._waiting -= len(family)
+        self._moving -= 1
+        self._fetch.set()
+        self._go_on(freed)
+
+    def _is_drained(self) -> bool:
+        """Tell whether nothing is left but what is parked."""
+        return not self._reading and not self._waiting and self._parking.count > 0
+
+    def _note_stuck(self) -> None:
+        """Pause the run when nothing is left but requests whose budget is used up, and those behind them."""
+        nothing_comes = self._parking.next_due == float("inf") and not self._parking.has_wanted
+        if self._is_drained() and nothing_comes and not self._over.done():
+            self.stop(Ending("paused", f"{self._parking.count} requests keep failing; run again to try them again"))
 
     # -- sending ----------------------------------------------------------------------------------------------
+
+    def _start(self, pending: Pending) -> None:
+        """Let a request go that waits for no other one, as soon as its user may be sent more."""
+        self._moving += 1
+        wait = self._fair_use.wait(pending.request.users, self._loop.time())
+        if wait > _LONG_WAIT:
+            self._park(pending, wait)
+        else:
+            self._later(pending, wait)
+
+    def _later(self, pending: Pending, delay: float) -> None:
+        if delay > 0:
+            self._loop.call_later(delay, self._ready.put_nowait, pending)
+        else:
+            self._ready.put_nowait(pending)
 
     async def _send_ready(self) -> None:
         while (pending := await self._ready.get()) is not None:
             if self._stopping:
                 return
-            await self._send(pending)
+            if self._sending.is_open:
+                await self._send(pending)
+            else:
+                self._held.append(pending)
 
-    async def _send(self, pending: Pending) -> None:
-        """Make one attempt and act on its outcome; a stop withdraws it while nothing was sent."""
-        pending.attempts += 1
-        keys = pending.keys()
-        intended = left = boarding = False
+    async def _send(self, pending: Pending, *, probe: bool = False) -> None:
+        attempt = await self._sending.attempt(pending, probe=probe)
+        if attempt is None:
+            self._later(pending, 0)
+        else:
+            self._act(pending, attempt)
 
-        async def gate() -> None:
-            nonlocal intended, left, boarding
-            async with self._launch_pad:
-                await self._unpaused.wait()
-                self._require_going()
-                intended = True
-                await self._ledger.intend(keys)
-                await self._take_off()
-            self._at_gate.discard(task)
-            left = True
-            self._cap.meter.mark()
-            self._ledger.note_peak(self._cap.meter.peak)
-            self._in_flight += 1
-            boarding = False
-            self._boarding.release()
-
-        task = asyncio.current_task()
-        assert task is not None  # noqa: S101 # a coroutine of ours runs in a task
-        self._at_gate.add(task)
-        try:
-            await self._boarding.acquire()
-            boarding = True
-            reply = await self._transport.attempt(pending.request, gate)
-        except _WithdrawnError:
-            if intended:
-                self._ledger.withdraw(keys)
-            return
-        except asyncio.CancelledError:
-            if left:
-                self._ledger.conclude(keys, "interrupted", "interrupted")
-            elif intended:
-                self._ledger.withdraw(keys)
-            raise
-        finally:
-            self._at_gate.discard(task)
-            self._in_flight -= left
-            if boarding:
-                self._boarding.release()
-        self._act(pending, keys if intended else [], reply)
-
-    async def _take_off(self) -> None:
-        """Return when an attempt may leave: the cap allows it, and nobody must wait."""
-        while True:
-            self._require_going()
-            await self._cap.take()
-            self._require_going()
-            if self._unpaused.is_set():
-                return
-            await self._unpaused.wait()
-
-    def _require_going(self) -> None:
-        if self._stopping:
-            raise _WithdrawnError
-
-    def _act(self, pending: Pending, keys: list[AttemptKey], reply: Reply) -> None:
-        outcome = classify(reply, time.time())
-        doubt = outcome.reason if outcome.verdict is Verdict.IN_DOUBT else None
-        self._ledger.conclude(keys, reply.label, doubt)
-        if not outcome.pause:
-            self._passed_at = asyncio.get_running_loop().time()
+    def _act(self, pending: Pending, attempt: Attempt) -> None:
+        """Do what the reply to an attempt means."""
+        outcome = classify(attempt.reply, time.time())
+        doubtful = outcome.verdict is Verdict.IN_DOUBT
+        self._ledger.conclude(attempt.keys, attempt.reply.label, outcome.reason if doubtful else None)
         self._trouble = "" if outcome.verdict is Verdict.DELIVERED else outcome.detail
+        pending.doubted |= doubtful
+        if not outcome.pause:
+            self._answered_at = self._loop.time()
         match outcome.verdict:
             case Verdict.DELIVERED:
                 self._settlement.deliver(pending)
+                self._note_pass()
                 self._finish(pending)
             case Verdict.REFUSED:
-                self._settlement.give_up(pending, outcome.reason, outcome.detail)
-                self._finish(pending)
+                self._note_pass()
+                self._give_up(pending, outcome.reason, outcome.detail, attempt.reply.status)
             case Verdict.STOP:
+                self._later(pending, 0)
                 self.fail(FatalError(f"no other request would pass either: {outcome.detail}"))
-            case Verdict.IN_DOUBT if self._policy.in_doubt is InDoubt.DEAD_LETTER:
-                self._settlement.give_up(pending, "in_doubt", f"{outcome.reason}: {outcome.detail}")
-                self._finish(pending)
+            case _ if outcome.pause:
+                self._pause(outcome)
+                self._later(pending, 0)
             case _:
-                self._retry(pending, outcome)
+                self._note_failure(pending, outcome, attempt.reply)
 
-    def _retry(self, pending: Pending, outcome: Outcome) -> None:
-        now = time.monotonic()
-        if outcome.pause:
-            self._pause(outcome)
-            self._later(pending, outcome.pause)
-            return
-        if pending.failures == 0:
-            pending.failing_since = now
-        pending.failures += 1
-        spent = now - pending.failing_since
-        limit = self._policy.max_attempts
-        if spent >= self._policy.retry_for or (limit and pending.failures >= limit):
-            detail = f"{pending.failures} attempts failed over {spent:.0f} s, the last: {outcome.detail}"
-            self._settlement.give_up(pending, f"exhausted:{outcome.reason}", detail)
-            self._finish(pending)
+    def _give_up(self, pending: Pending, reason: str, detail: str, status: int) -> None:
+        self._settlement.give_up(pending, reason, detail, status)
+        self._finish(pending)
+        book, limit = self._ledger.book, self._policy.max_dead_letters
+        dead = book.outcome("dead_lettered")
+        if limit.is_exceeded(dead, book.outcome("delivered"), delivered_before=self._standing.delivered):
+            self.fail(FatalError(f"{dead} records became dead letters in this run, more than {limit}: see the reasons"))
+
+    def _finish(self, pending: Pending) -> None:
+        """Let those go who waited for this request, and fetch those who wait for it in the checkpoint."""
+        assert pending.place is not None  # noqa: S101 # it is in its lanes
+        freed = self._lanes.leave(pending.place)
+        self._waiting -= 1
+        self._moving -= 1
+        for lane in pending.place.lanes:
+            if self._parking.want(lane, self._lanes.length(lane)):
+                self._fetch.set()
+        pending.place = None
+        self._go_on(freed)
+
+    def _go_on(self, freed: list[Pending]) -> None:
+        for follower in freed:
+            self._start(follower)
+        self._update_room()
+        self._judge_suspects()
+        self._settle_run()
+
+    # -- what fails -------------------------------------------------------------------------------------------
+
+    def _note_pass(self) -> None:
+        """Note that the destination is there, so that who still fails is at fault."""
+        self._watch.note_pass()
+        self._end_outage()
+        self._condemn_suspects()
+
+    def _note_failure(self, pending: Pending, outcome: Outcome, reply: Reply) -> None:
+        now = self._loop.time()
+        doubtful = outcome.verdict is Verdict.IN_DOUBT
+        if pending.failing_since is None:
+            pending.failing_since = self._clock.now(now)
+            pending.passes_before = self._watch.passes
+        at_fault = self._watch.passes > pending.passes_before
+        connected = reply.failure is not Failure.NOT_SENT
+        self._watch.note_failure(pending, now, at_fault=at_fault, connected=connected)
+        self._prober.note_failure(doubtful=doubtful)
+        if doubtful and self._policy.in_doubt is InDoubt.DEAD_LETTER:
+            self._give_up(pending, "in_doubt", f"{outcome.reason}: {outcome.detail}", reply.status)
+        elif self._outage:
+            self._later(pending, 0)
         else:
-            self._later(pending, min(backoff(pending.failures, self._random), self._policy.retry_for - spent))
+            pending.failures += connected
+            spent = pending.spent + self._clock.now(now) - pending.failing_since
+            self._try_again(pending, outcome, reply.status, spent, at_fault=at_fault)
+        if not self._outage and self._watch.is_outage(self._moving):
+            self._begin_outage()
 
-    def _later(self, pending: Pending, delay: float) -> None:
-        asyncio.get_running_loop().call_later(delay, self._ready.put_nowait, pending)
+    def _try_again(self, pending: Pending, outcome: Outcome, status: int, spent: float, *, at_fault: bool) -> None:
+        """Try a request again while its budget lasts: from memory, or parked if it is at fault itself."""
+        if self._policy.is_exhausted(pending.failures, spent):
+            detail = f"{pending.failures} attempts failed over {spent:.0f} s, the last: {outcome.detail}"
+            self._suspects.append(_Suspect(pending, f"exhausted:{outcome.reason}", detail, status))
+            self._moving -= 1
+            self._judge_suspects()
+            return
+        delay = min(backoff(max(1, pending.failures), self._random), self._policy.retry_for - spent)
+        if at_fault and pending.failures >= _PARKED_AFTER:
+            pending.spent = spent + delay
+            self._park(pending, delay)
+        else:
+            self._later(pending, max(delay, self._fair_use.wait(pending.request.users, self._loop.time())))
+
+    def _judge_suspects(self) -> None:
+        """When nothing else goes that could pass or fail, ask the destination whether it is there."""
+        if self._suspects and not self._moving and not (self._asking or self._outage or self._stopping):
+            self._asking = True
+            self._start_task(self._helpers, self._ask_about_suspects())
+
+    async def _ask_about_suspects(self) -> None:
+        is_there = await self._ask()
+        self._asking = False
+        if not self._suspects or self._moving or self._outage:
+            return
+        if is_there and (self._watch.passes or self._standing.delivered):
+            self._condemn_suspects()
+        else:
+            self._begin_outage()
+
+    async def _ask(self) -> bool:
+        reply = await self._sending.ask(self._check)
+        return 200 <= reply.status < 300
+
+    def _condemn_suspects(self) -> None:
+        """Give up those whose budget was used up while the destination was there."""
+        suspects, self._suspects = self._suspects, []
+        for pending, reason, detail, status in suspects:
+            self._moving += 1
+            if self._policy.on_exhausted is OnExhausted.PAUSE:
+                self._park(pending, 0, held=True)
+            else:
+                self._give_up(pending, reason, detail, status)
+
+    # -- when nobody may go -----------------------------------------------------------------------------------
 
     def _pause(self, outcome: Outcome) -> None:
-        """Hold everybody back: the quota is the workspace's, not the message's."""
-        loop = asyncio.get_running_loop()
-        if self._stopping or loop.time() + outcome.pause <= self._paused_until:
+        """Hold everybody back after a 429: the quota is the workspace's, not the message's."""
+        now = self._loop.time()
+        self._end_outage()
+        if self._stopping or now + outcome.pause <= self._paused_until:
             return
-        if loop.time() - self._passed_at > self._policy.retry_for:
+        if now - self._answered_at > self._policy.retry_for:
             self.stop(Ending("paused", "nothing but 429 for --retry-for: live traffic leaves nothing of the quota"))
             return
         if outcome.pause > self._policy.retry_for:
-            self.stop(Ending("paused", f"MoEngage asks to wait {outcome.pause:.0f} s, longer than --retry-for"))
+            at = datetime.fromtimestamp(time.time() + outcome.pause, UTC).isoformat(" ", "seconds")
+            wait = f"MoEngage asks to wait {outcome.pause:.0f} s, longer than --retry-for"
+            self.stop(Ending("paused", f"{wait}: run again after {at}"))
             return
         self._cap.slow_down(outcome.pause)
-        self._paused_until = loop.time() + outcome.pause
-        self._unpaused.clear()
-        loop.call_at(self._paused_until, self._end_pause)
+        self._paused_until = now + outcome.pause
+        self._hold_back(now)
+        self._loop.call_at(self._paused_until, self._release)
 
-    def _end_pause(self) -> None:
-        if asyncio.get_running_loop().time() >= self._paused_until:
-            self._unpaused.set()
+    def _begin_outage(self) -> None:
+        """Everything fails: spend no attempts but a probe a second, and give back what was spent."""
+        self._outage = True
+        self._down_since = self._watch.since
+        self._hold_back(self._down_since)
+        for pending, failures in self._watch.failures().items():
+            pending.failures = max(0, pending.failures - failures)
+            if not pending.failures and not pending.spent:
+                pending.failing_since = None
+        for suspect in self._suspects:
+            self._moving += 1
+            self._later(suspect.pending, 0)
+        self._suspects.clear()
+        self._start_task(self._helpers, self._probe_until_back())
 
-    # -- settling ---------------------------------------------------------------------------------------------
+    def _end_outage(self) -> None:
+        if self._outage:
+            self._outage = False
+            self._release()
 
-    def _finish(self, pending: Pending) -> None:
-        """Let those go who waited for this request."""
-        place, pending.place = pending.place, None  # not to be kept alive by each other
-        if place is not None:
-            for follower in self._lanes.leave(place):
-                self._ready.put_nowait(follower)
-        self._waiting -= 1
-        self._update_room()
-        self._settle_run()
+    def _hold_back(self, since: float) -> None:
+        self._clock.freeze(since)
+        self._sending.hold()
+
+    def _release(self) -> None:
+        """Let everybody go when neither a 429 nor an outage holds them back."""
+        now = self._loop.time()
+        if self._outage or now < self._paused_until:
+            return
+        self._clock.go_on(now)
+        self._sending.release()
+        while self._held:
+            self._ready.put_nowait(self._held.popleft())
+
+    async def _probe_until_back(self) -> None:
+        since = self._down_since
+        while self._outage and self._down_since == since:
+            if self._loop.time() - since > self._policy.retry_for:
+                longest = f"{self._policy.retry_for:.0f} s (--retry-for)"
+                self.stop(Ending("paused", f"nothing has passed for {longest}, the last attempt: {self._trouble}"))
+                return
+            self._send_probe()
+            await asyncio.sleep(PROBE_EVERY)
+
+    def _send_probe(self) -> None:
+        now = self._loop.time()
+        probe = self._prober.choose(now)
+        if probe is Probe.CHECK:
+            self._start_task(self._helpers, self._probe_by_check())
+        elif probe is Probe.REQUEST and self._held:
+            self._prober.note_sent(now)
+            self._start_task(self._senders, self._probe_with(self._held.popleft()))
+
+    async def _probe_by_check(self) -> None:
+        self._prober.note_check(await self._ask())
+
+    async def _probe_with(self, pending: Pending) -> None:
+        try:
+            await self._send(pending, probe=True)
+        finally:
+            self._prober.note_end()

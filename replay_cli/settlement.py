@@ -2,12 +2,14 @@
 
 import time
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from replay_cli.delivery.lanes import Place
-from replay_cli.ledger.group import AttemptKey, DeadLetter
+from replay_cli.ledger.group import AttemptKey, DeadLetter, ParkedRequest, PartOutcome
 from replay_cli.ledger.ledger import Ledger
+from replay_cli.ledger.parked import Returning
 from replay_cli.ledger.watermark import OpenBatch
 from replay_cli.model import ArchiveObject, Rejected, Request
 from replay_cli.preparation import Prepared
@@ -15,39 +17,72 @@ from replay_cli.segment.message import masked
 
 
 class Work(NamedTuple):
-    """One object to read: from its watermark on, with the batches above it that the checkpoint knows."""
+    """One object to read: from its watermark on, with the batches above it that the checkpoint knows.
+
+    `parts` are the requests settled of records that are not, `doubts` counts attempts in doubt; both by
+    (ordinal, part).
+    """
 
     id: int
     object: ArchiveObject
     watermark: int
     batches: dict[int, OpenBatch]
-    parts: set[tuple[int, int]]
+    parts: dict[tuple[int, int], PartOutcome]
     doubts: dict[tuple[int, int], int]
 
 
 @dataclass(eq=False, slots=True)
 class Pending:
-    """A request on its way, with its place in its lanes."""
+    """A request on its way, with its place in its lanes.
+
+    `rank` orders it among all requests of the job; `attempts` numbers its attempts, of which `withdrawn` never left.
+    `batch` is that of its records, None once they are parked under the number `parked`. Of an attempt that failed:
+    `failing_since` on the budget's clock, `passes_before` counts the attempts of others that had passed by then;
+    `spent` are the seconds of its budget that it used up before.
+    """
 
     request: Request
-    batch: OpenBatch
+    object_id: int
+    batch: OpenBatch | None
+    rank: int
     unit: str
     attempts: int = 0
+    withdrawn: int = 0
+    doubted: bool = False
     failures: int = 0
-    failing_since: float = 0.0
+    spent: float = 0.0
+    failing_since: float | None = None
+    passes_before: int = 0
+    parked: int | None = None
+    redriven: bool = False
     place: "Place[Pending] | None" = None
 
     def keys(self) -> list[AttemptKey]:
-        request, object_id = self.request, self.batch.object_id
-        return [(object_id, ordinal, request.part, self.attempts) for ordinal in request.ordinals]
+        request = self.request
+        return [(self.object_id, ordinal, request.part, self.attempts) for ordinal in request.ordinals]
 
 
 @dataclass(slots=True)
 class _Record:
-    """A record that became several requests: how many are open, and the letter of one that failed."""
+    """A record that became several requests: how many are open, and how the others ended."""
 
     open: int
-    letter: DeadLetter | None = None
+    parts: dict[int, PartOutcome] = field(default_factory=dict)
+
+
+_INDEX_BITS, _FIRST_BITS, _OBJECT_BITS = 13, 30, 20
+
+
+def rank(object_id: int, first: int, index: int) -> int:
+    """Return the place of a batch's request among all of a job, as a number that fits into 63 bits.
+
+    Beyond a million objects, a billion records an object or 8,191 requests a batch, requests share a rank.
+    """
+    parts = ((object_id, _OBJECT_BITS), (first, _FIRST_BITS), (index, _INDEX_BITS))
+    number = 0
+    for value, bits in parts:
+        number = number << bits | min(value, (1 << bits) - 1)
+    return number
 
 
 class Settlement:
@@ -55,11 +90,13 @@ class Settlement:
 
     Args:
         ledger: remembers it.
+        next_number: the first free number for a parked request.
     """
 
-    def __init__(self, ledger: Ledger) -> None:
+    def __init__(self, ledger: Ledger, next_number: int = 1) -> None:
         self._ledger = ledger
         self._records: dict[tuple[int, int], _Record] = {}
+        self._next_number = next_number
 
     def open(self, work: Work, prepared: Prepared) -> OpenBatch:
         """Take a batch into the book that was never read before; what cannot be sent is settled at once."""
@@ -86,58 +123,148 @@ class Settlement:
             letter = _rejection(batch.object_id, rejected, unit)
             self._ledger.settle(batch, rejected.ordinal, "rejected", rejected.reason, letter)
 
-    def take(self, batch: OpenBatch, prepared: Prepared) -> None:
-        """Note which of a batch's records became several requests: they are settled with the last one."""
-        parts = Counter(ordinal for request in prepared.requests for ordinal in request.ordinals)
-        for ordinal, count in parts.items():
-            if count > 1 and not batch.is_settled(ordinal):
-                self._records[batch.object_id, ordinal] = _Record(count)
+    def take(self, batch: OpenBatch, prepared: Prepared, parts: Mapping[tuple[int, int], PartOutcome]) -> None:
+        """Note which of a batch's records became several requests: they are settled with the last one.
+
+        Args:
+            batch: the batch.
+            prepared: its requests.
+            parts: the requests of its object that earlier runs have settled.
+        """
+        known: dict[int, dict[int, PartOutcome]] = {}
+        for (ordinal, part), outcome in parts.items():
+            known.setdefault(ordinal, {})[part] = outcome
+        counts = Counter(ordinal for request in prepared.requests for ordinal in request.ordinals)
+        for ordinal, count in counts.items():
+            ended = known.get(ordinal, {})
+            if (count > 1 or ended) and not batch.is_settled(ordinal):
+                self._records[batch.object_id, ordinal] = _Record(count - len(ended), ended)
+        for request in prepared.requests:
+            self._close_known(batch, request, str(prepared.batch.unit))
+
+    def _close_known(self, batch: OpenBatch, request: Request, unit: str) -> None:
+        """Settle a record of which nothing is left to send, because the settings make fewer requests of it now."""
+        for ordinal, text in zip(request.ordinals, request.records, strict=True):
+            record = self._records.get((batch.object_id, ordinal))
+            if record is not None and record.open <= 0:
+                record.open = 1
+                outcome = record.parts.get(request.part, PartOutcome(None))
+                self._settle_part(Pending(request, batch.object_id, batch, 0, unit), ordinal, text, outcome)
+
+    def is_settled(self, batch: OpenBatch, request: Request) -> bool:
+        """Tell whether nothing is left to do for a request, from earlier runs."""
+        records = [self._records.get((batch.object_id, ordinal)) for ordinal in request.ordinals]
+        known = all(record is not None and request.part in record.parts for record in records)
+        return known or all(batch.is_settled(ordinal) for ordinal in request.ordinals)
 
     def deliver(self, pending: Pending) -> None:
         """Note that MoEngage has accepted a request."""
-        object_id, part = pending.batch.object_id, pending.request.part
-        for ordinal in pending.request.ordinals:
-            record = self._records.get((object_id, ordinal))
-            if record is None:
-                self._ledger.settle(pending.batch, ordinal, "delivered")
-                continue
-            if record.open > 1:
-                self._ledger.deliver_part(object_id, ordinal, part)
-            self._close_part(pending.batch, ordinal, record)
+        for ordinal, text in zip(pending.request.ordinals, pending.request.records, strict=True):
+            self._settle_part(pending, ordinal, text, PartOutcome(None))
+        self._forget(pending)
 
-    def give_up(self, pending: Pending, reason: str, detail: str) -> None:
+    def give_up(self, pending: Pending, reason: str, detail: str, status: int = 0) -> None:
         """Make dead letters of the records of a request that is not tried again."""
-        request, object_id, at = pending.request, pending.batch.object_id, time.time()
-        for ordinal, text in zip(request.ordinals, request.records, strict=True):
-            letter = DeadLetter(
-                object_id,
-                ordinal,
-                "dead_lettered",
-                reason,
-                detail,
-                pending.attempts,
-                at,
-                pending.unit,
-                masked(text),
-            )
-            record = self._records.get((object_id, ordinal))
-            if record is None:
-                self._ledger.settle(pending.batch, ordinal, "dead_lettered", reason, letter)
-                continue
-            record.letter = record.letter or letter
-            self._close_part(pending.batch, ordinal, record)
+        for ordinal, text in zip(pending.request.ordinals, pending.request.records, strict=True):
+            self._settle_part(pending, ordinal, text, PartOutcome(reason, detail, status))
+        self._forget(pending)
 
-    def _close_part(self, batch: OpenBatch, ordinal: int, record: _Record) -> None:
-        """Settle a record of several requests with its last one."""
-        record.open -= 1
-        if record.open:
-            return
-        del self._records[batch.object_id, ordinal]
-        letter = record.letter
-        if letter is None:
-            self._ledger.settle(batch, ordinal, "delivered")
+    def _settle_part(self, pending: Pending, ordinal: int, text: bytes, outcome: PartOutcome) -> None:
+        """Settle a record with its request; one that became several, with the last of them."""
+        object_id, part = pending.object_id, pending.request.part
+        record = self._records.get((object_id, ordinal))
+        parts = {part: outcome} if record is None else record.parts
+        if record is not None:
+            parts[part] = outcome
+            record.open -= 1
+            if record.open:
+                self._ledger.settle_part(object_id, ordinal, part, outcome)
+                return
+            del self._records[object_id, ordinal]
+            self._ledger.join_parts(object_id, ordinal)
+        failed = next((ended for ended in parts.values() if ended.reason is not None), None)
+        letter = None
+        if failed is not None:
+            arrived = ",".join(str(number) for number, ended in sorted(parts.items()) if ended.reason is None)
+            letter = DeadLetter(
+                *(
+                    object_id,
+                    ordinal,
+                    "dead_lettered",
+                    failed.reason or "",
+                    failed.detail,
+                    pending.attempts - pending.withdrawn,
+                ),
+                *(time.time(), pending.unit, masked(text), failed.status, arrived),
+            )
+        self._settle(pending, ordinal, letter)
+
+    def _settle(self, pending: Pending, ordinal: int, letter: DeadLetter | None) -> None:
+        outcome, reason = ("delivered", "") if letter is None else (letter.kind, letter.reason)
+        if pending.batch is not None:
+            self._ledger.settle(pending.batch, ordinal, outcome, reason, letter)
         else:
-            self._ledger.settle(batch, ordinal, letter.kind, letter.reason, letter)
+            self._ledger.settle_parked(pending.object_id, outcome, reason, letter)
+
+    def _forget(self, pending: Pending) -> None:
+        if pending.parked is not None:
+            self._ledger.unpark(pending.parked)
+
+    # -- parking --------------------------------------------------------------------------------------------
+
+    def park(self, pending: Pending, due: float | None, *, held: bool = False) -> None:
+        """Let a request wait in the checkpoint instead of in memory.
+
+        Args:
+            pending: the request; if it came from there, it goes back.
+            due: POSIX seconds when it is tried again; None: it only waits for those before it in its lanes.
+            held: its budget is used up; it is kept for a later run.
+        """
+        if pending.parked is not None and due is None:
+            self._ledger.unload(pending.parked)
+            return
+        if pending.parked is None:
+            pending.parked, self._next_number = self._next_number, self._next_number + 1
+        self._ledger.park(
+            ParkedRequest(
+                *(pending.parked, pending.rank, pending.object_id, pending.request, pending.unit, pending.attempts),
+                *(pending.doubted, pending.failures, pending.spent, due, held, pending.redriven),
+            )
+        )
+        if pending.batch is not None:
+            for ordinal in pending.request.ordinals:
+                self._hand_over(pending.batch, ordinal)
+            pending.batch = None
+
+    def _hand_over(self, batch: OpenBatch, ordinal: int) -> None:
+        """Let the watermark pass a record all whose open requests are parked."""
+        record = self._records.get((batch.object_id, ordinal))
+        if record is not None:
+            record.open -= 1
+            if record.open:
+                return
+            del self._records[batch.object_id, ordinal]
+        self._ledger.hand_over(batch, ordinal)
+
+    def bring_back(self, returning: Returning) -> Pending:
+        """Take a parked request back into memory."""
+        parked = returning.parked
+        for ordinal, (open_, ended) in returning.parts.items():
+            if (open_ > 1 or ended) and (parked.object_id, ordinal) not in self._records:
+                self._records[parked.object_id, ordinal] = _Record(open_, ended)
+        return Pending(
+            parked.request,
+            parked.object_id,
+            None,
+            parked.rank,
+            parked.unit,
+            attempts=max(parked.attempts, returning.doubts),
+            doubted=parked.doubted or returning.doubts > 0,
+            failures=parked.failures,
+            spent=parked.spent,
+            parked=parked.id,
+            redriven=parked.redriven,
+        )
 
 
 def _rejection(object_id: int, rejected: Rejected, unit: str) -> DeadLetter:

@@ -100,7 +100,7 @@ class DryRun:
     def _state(self, consumed: int, objects: tuple[ArchiveObject, ...]) -> State:
         rejected = sum(n for (outcome, _), n in self._records.items() if outcome == "rejected")
         total = sum(obj.size for obj in objects)
-        return State(self._read, 0, rejected, 0, min(consumed, total), total, 0, 0.0, 0, 0, False, "")
+        return State(self._read, 0, rejected, 0, min(consumed, total), total, 0, 0.0, 0, 0, "")
 
     def _summary(self, objects: int, ignored: int, elapsed: float, written: str) -> Summary:
         book: dict[str, dict[str, int]] = {}

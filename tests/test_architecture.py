@@ -12,11 +12,11 @@ import replay_cli
 
 ROOT = Path(replay_cli.__file__).parent
 PURE = {"segment", "moengage"}
-PURE_CONDUCTORS = {"job", "preparation"}
+PURE_CONDUCTORS = {"job", "policy", "preparation"}
 EDGES = {"archive", "delivery", "ledger", "report", "sandbox"}
 CONDUCTORS = {"replay", "validation"}
-SETTLEMENT = "settlement"
-"""The conductor's hand for the book: it knows the ledger, and has no tasks."""
+HANDS = {"parking", "sending", "settlement"}
+"""The conductor's hands: they know the ledger and the transport, and have no tasks."""
 WORDS = {"model", "errors"}
 
 MAY_IMPORT = (
@@ -25,10 +25,10 @@ MAY_IMPORT = (
     | dict.fromkeys(PURE_CONDUCTORS, WORDS | PURE)
     | dict.fromkeys(EDGES, WORDS)
     | {"archive": WORDS | {"segment"}, "delivery": WORDS | {"moengage"}}
-    | {SETTLEMENT: WORDS | PURE | PURE_CONDUCTORS | {"ledger", "delivery"}}
-    | dict.fromkeys(CONDUCTORS, WORDS | PURE | PURE_CONDUCTORS | EDGES - {"sandbox"} | {SETTLEMENT})
+    | dict.fromkeys(HANDS, WORDS | PURE | PURE_CONDUCTORS | {"ledger", "delivery"} | HANDS)
+    | dict.fromkeys(CONDUCTORS, WORDS | PURE | PURE_CONDUCTORS | EDGES - {"sandbox"} | HANDS)
     | {
-        "cli": WORDS | PURE | PURE_CONDUCTORS | EDGES | CONDUCTORS | {SETTLEMENT},
+        "cli": WORDS | PURE | PURE_CONDUCTORS | EDGES | CONDUCTORS | HANDS,
         "__main__": {"cli"},
         "__init__": set(),
     }
@@ -47,6 +47,7 @@ MAY_HAVE_TASKS = {
     "replay.py",  # the conductor
     "ledger/ledger.py",  # its thread for the group commit
     "cli/wiring.py",  # shows the progress
+    "delivery/transport.py",  # replaces a connection that is closed while it waits at the gate
 }
 HEAVY = {
     *{"aiohttp", "aiolimiter", "asyncio", "boto3", "botocore", "isal"},

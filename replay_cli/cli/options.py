@@ -6,6 +6,8 @@ from typing import Any, TypeVar
 
 import click
 
+from replay_cli.policy import DEFAULT_BEFORE_SUCCESS, DeadLetterLimit
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 MAX_RATE = 1_000_000.0
@@ -77,6 +79,25 @@ class Rate(click.ParamType[float]):
         if not 0 < rate <= MAX_RATE:
             self.fail(f"{value!r} is not a rate: use a number of attempts a second, for example 250", param, ctx)
         return rate
+
+
+class MostDeadLetters(click.ParamType[DeadLetterLimit]):
+    """A number of dead letters, or a share of the records settled: `100`, `0`, `2%`."""
+
+    name = "n|p%"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> DeadLetterLimit:
+        if isinstance(value, DeadLetterLimit):
+            return value
+        text = str(value).strip()
+        try:
+            if text.endswith("%") and 0 <= (share := float(text[:-1])) <= 100:
+                return DeadLetterLimit(share=share / 100)
+            if text.isascii() and text.isdigit():
+                return DeadLetterLimit(most=int(text))
+        except ValueError:
+            pass
+        return self.fail(f"{value!r} is neither a number nor a share: use for example 500 or 2%", param, ctx)
 
 
 def option(group: str, *declarations: str, **keywords: Any) -> Callable[[F], F]:
@@ -198,6 +219,34 @@ delivery_options = _all(
             default="resend",
             show_default=True,
             help="What to do when nobody knows whether MoEngage has it: at least once, or at most once.",
+        ),
+        option(
+            DELIVERY,
+            "--on-exhausted",
+            type=click.Choice(["dead-letter", "pause"]),
+            default="dead-letter",
+            show_default=True,
+            help="What to do with a request that failed for --retry-for while others passed: give it up, or finish all "
+            "else and keep it for the next run.",
+        ),
+        option(
+            DELIVERY,
+            "--max-dead-letters",
+            type=MostDeadLetters(),
+            help="Stop when more records than this (or this share) become dead letters.  "
+            f"[default: {DEFAULT_BEFORE_SUCCESS} before the first success]",
+        ),
+        option(
+            DELIVERY,
+            "--max-duration",
+            type=Duration(),
+            help="Pause the run after so long; the same command goes on.",
+        ),
+        option(
+            DELIVERY,
+            "--limit",
+            type=click.IntRange(min=1),
+            help="Pause the run after so many requests: a canary. The same command goes on.",
         ),
     ]
 )

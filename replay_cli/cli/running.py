@@ -14,13 +14,13 @@ from replay_cli.delivery.transport import tls_context
 from replay_cli.errors import FatalError, UsageError
 from replay_cli.job import Job
 from replay_cli.ledger.store import Store
-from replay_cli.replay import InDoubt, Policy
+from replay_cli.policy import DeadLetterLimit, InDoubt, OnExhausted, Policy
 from replay_cli.report.summary import Summary, exit_code
 from replay_cli.report.terminal import error_console, print_json, print_summary
 from replay_cli.validation import DryRun
 
 _SETTINGS = ("api", "project_name", "update_existing_only", "strict")
-_PACE = ("rps", "concurrency", "timeout", "retry_for", "max_attempts", "in_doubt")
+_PACE = ("rps", "concurrency", "timeout", "retry_for", "max_attempts", "in_doubt", "on_exhausted")
 _NOWHERE = "workspace"
 
 
@@ -89,6 +89,10 @@ def _session(values: dict[str, Any], destination: Destination) -> Session:
             retry_for=values["retry_for"],
             max_attempts=values["max_attempts"] or 0,
             in_doubt=InDoubt(values["in_doubt"]),
+            on_exhausted=OnExhausted(values["on_exhausted"]),
+            max_dead_letters=values["max_dead_letters"] or DeadLetterLimit(),
+            limit=values["limit"],
+            max_duration=values["max_duration"],
         ),
         timeout=values["timeout"],
         ca_file=values["ca_file"],

@@ -25,10 +25,11 @@ from replay_cli.ledger.dead_letters import DeadLetterFile
 from replay_cli.ledger.ledger import Ledger
 from replay_cli.ledger.lock import checkpoint_lock, workspace_lock
 from replay_cli.ledger.store import FINISHED, ObjectState, Store
-from replay_cli.model import ArchiveObject
-from replay_cli.moengage.actions import actions_mapping
+from replay_cli.model import ArchiveObject, Request
+from replay_cli.moengage.actions import actions_mapping, segment_path
+from replay_cli.policy import Policy
 from replay_cli.preparation import Preparation
-from replay_cli.replay import Ending, Policy, Replay
+from replay_cli.replay import Ending, Replay, Standing
 from replay_cli.report.progress import State, make_reporter
 from replay_cli.report.summary import Summary, make_summary, run_numbers
 from replay_cli.settlement import Work
@@ -104,7 +105,7 @@ def execute(job: Job, path: Path, session: Session, console: Console) -> Summary
         stack.enter_context(checkpoint_lock(path))
         if session.restart or not path.exists():
             # Asked before anything changes: who says no keeps the old checkpoint, and has no new one.
-            everything = [Work(0, obj, 0, {}, set(), {}) for obj in listing.objects]
+            everything = [Work(0, obj, 0, {}, {}, {}) for obj in listing.objects]
             key = _permission(session, Plan(job, source, everything, session.rps, prepare))
             store = _begin(job, path, session)
             stack.callback(store.close)
@@ -114,7 +115,7 @@ def execute(job: Job, path: Path, session: Session, console: Console) -> Summary
             stack.callback(store.close)
             job.require_same(Job.from_stored(store.stored_job()), path)
             work = _find_work(store, listing)
-            if not work and store.runs():
+            if not work and not store.parked_records() and store.runs():
                 return _repeat(store, path, listing.ignored, session)
             key = _permission(session, Plan(job, source, work, session.rps, prepare))
         if not session.destination.is_sandbox:
@@ -159,18 +160,20 @@ def _find_work(store: Store, listing: Listing) -> list[Work]:
     states = store.register(listing.objects)
     store.settle_intents()
     by_uri = {obj.uri: obj for obj in listing.objects}
+    # Those in progress first: what is parked of them waits until what comes before it was read again.
+    states.sort(key=lambda state: state.state != "reading")
     return [_work(store, state, by_uri[state.uri]) for state in states if state.state not in FINISHED]
 
 
 def _work(store: Store, state: ObjectState, obj: ArchiveObject) -> Work:
     if state.state == "waiting":
-        return Work(state.id, obj, 0, {}, set(), {})
+        return Work(state.id, obj, 0, {}, {}, {})
     return Work(
         state.id,
         obj,
         state.watermark,
         store.open_batches(state.id),
-        store.delivered_parts(state.id),
+        store.settled_parts(state.id),
         store.doubts(state.id, state.watermark),
     )
 
@@ -218,6 +221,7 @@ async def _conduct(
     store: Store, letters: DeadLetterFile, plan: Plan, session: Session, key: str, console: Console
 ) -> tuple[Ending, dict[str, object]]:
     began = time.monotonic()
+    standing = Standing(plan.work, store.begin_parking(), bool(store.tallies().get("delivered")))
     async with AsyncExitStack() as stack:
         endpoint = plan.job.endpoint
         if endpoint == SANDBOX:
@@ -238,7 +242,8 @@ async def _conduct(
         cap = Cap(session.rps)
         ledger = Ledger(store, letters, lambda error: replay.fail(error))
         stack.callback(ledger.close)
-        replay = Replay(plan.source, plan.work, plan.prepare, ledger, transport, cap, session.policy)
+        check = Request((), 0, "GET", segment_path(plan.job.workspace_id, "/auth"), b"", (), ())
+        replay = Replay(plan.source, standing, plan.prepare, ledger, transport, cap, session.policy, check)
         await stack.enter_async_context(_signals(replay, console))
         await stack.enter_async_context(_progress(replay, ledger, cap, plan, console))
         ending = await replay.run()
@@ -281,13 +286,14 @@ async def _progress(replay: Replay, ledger: Ledger, cap: Cap, plan: Plan, consol
             delivered=book.outcome("delivered"),
             undelivered=book.outcome("rejected") + book.outcome("dead_lettered"),
             waiting=now.waiting,
+            parked=now.parked,
             consumed=min(now.consumed, total),
             total=total,
             per_second=now.per_second,
             rps=cap.rps,
             in_flight=now.in_flight,
             limited=book.replies["429"],
-            paused=now.paused,
+            held_by=now.held_by,
             trouble=now.trouble,
         )
 

@@ -1,7 +1,7 @@
 """Per-user order: what may go now, and what waits for an earlier request of the same user.
 
-A request keeps to a lane for each id that it names (user id, anonymous id). It may go when every earlier request
-in its lanes is done; different users go side by side. No I/O and no tasks: the conductor asks.
+A request keeps to a lane for each id that it names (user id, anonymous id). It may go when it is at the front of all
+its lanes; different users go side by side. No I/O and no tasks: the conductor asks.
 """
 
 from collections.abc import Sequence
@@ -11,48 +11,73 @@ T = TypeVar("T")
 
 
 class Place(Generic[T]):
-    """One request's place in its lanes: how many it waits for, and who waits for it."""
+    """One request's place in its lanes."""
 
-    __slots__ = ("ahead", "behind", "item", "lanes")
+    __slots__ = ("item", "lanes", "number")
 
-    def __init__(self, item: T, lanes: Sequence[str]) -> None:
+    def __init__(self, item: T, number: int, lanes: Sequence[str]) -> None:
         self.item = item
-        self.lanes = lanes
-        self.ahead = 0
-        self.behind: list[Place[T]] = []
+        self.number = number
+        self.lanes = tuple(dict.fromkeys(lanes))
 
 
 class Lanes(Generic[T]):
     """The lanes with somebody in them; empty ones are forgotten."""
 
     def __init__(self) -> None:
-        self._last: dict[str, Place[T]] = {}
+        self._lanes: dict[str, list[Place[T]]] = {}
+        self._entered = 0
 
     def __len__(self) -> int:
         """Count the lanes in use."""
-        return len(self._last)
+        return len(self._lanes)
+
+    def length(self, lane: str) -> int:
+        """Return how many are in a lane."""
+        return len(self._lanes.get(lane, ()))
 
     def enter(self, item: T, lanes: Sequence[str]) -> tuple[Place[T], bool]:
         """Queue an item at the end of its lanes; True when it may go at once."""
-        place = Place(item, lanes)
-        for lane in lanes:
-            last = self._last.get(lane)
-            if last is place:
-                continue
-            if last is not None and (not last.behind or last.behind[-1] is not place):
-                last.behind.append(place)
-                place.ahead += 1
-            self._last[lane] = place
-        return place, place.ahead == 0
-
-    def leave(self, place: Place[T]) -> list[T]:
-        """Take a finished item out of its lanes; return the items that may go now."""
+        self._entered += 1
+        place = Place(item, self._entered, lanes)
         for lane in place.lanes:
-            if self._last.get(lane) is place:
-                del self._last[lane]
-        ready = []
-        for follower in place.behind:
-            follower.ahead -= 1
-            if follower.ahead == 0:
-                ready.append(follower.item)
-        return ready
+            self._lanes.setdefault(lane, []).append(place)
+        return place, self._is_first(place)
+
+    def leave(self, *places: Place[T]) -> list[T]:
+        """Take items out of their lanes; return the items that may go now.
+
+        Args:
+            places: that of a finished item, or that of one which cannot go on, with all its followers'.
+        """
+        moved = []
+        for place in places:
+            for lane in place.lanes:
+                members = self._lanes[lane]
+                if members[0] is place:
+                    moved.append(lane)
+                members.remove(place)
+                if not members:
+                    del self._lanes[lane]
+        fronts = {self._lanes[lane][0] for lane in moved if lane in self._lanes}
+        return [front.item for front in sorted(fronts, key=_number) if self._is_first(front)]
+
+    def followers(self, place: Place[T]) -> list[T]:
+        """Return all items that wait for one: those behind it in its lanes, those behind them, and so on."""
+        found = {place: None}
+        for reached in (queue := [place]):
+            for lane in reached.lanes:
+                members = self._lanes[lane]
+                for behind in members[members.index(reached) + 1 :]:
+                    if behind not in found:
+                        found[behind] = None
+                        queue.append(behind)
+        del found[place]
+        return [behind.item for behind in found]
+
+    def _is_first(self, place: Place[T]) -> bool:
+        return all(self._lanes[lane][0] is place for lane in place.lanes)
+
+
+def _number(place: Place[T]) -> int:
+    return place.number

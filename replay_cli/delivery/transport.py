@@ -5,11 +5,13 @@ This is the one gate where aiohttp's exceptions become replies. No redirects are
 
 import asyncio
 import os
+import socket
 import ssl
 from base64 import b64encode
 from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
 from dataclasses import dataclass
+from functools import partial
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Self
@@ -28,8 +30,19 @@ from replay_cli.moengage.replies import Failure, Reply
 
 CONNECT_TIMEOUT = 30.0
 """Seconds for DNS, connect and TLS together."""
+KEEP_ALIVE = 4.0
+"""Seconds for which a connection may lie idle and be used again.
+
+Less than servers commonly allow (5 s is the shortest of their defaults: Node's, Apache's), so that a request seldom
+meets a server that is closing: a new connection is cheap beside an attempt in doubt. (aiohttp takes the connection
+that has been idle longest, so without this bound the one nearest to its end.)
+"""
 MAX_REPLY_BYTES = 1 << 16
 """A reply is read up to here (64 KiB); the documented ones are a few hundred bytes."""
+_LOOK_EVERY = 0.1
+"""Seconds between two looks at a connection that waits at the gate."""
+_RECONNECT_AFTER = 1.0
+"""Seconds until the next look when it could not be replaced."""
 
 Gate = Callable[[], Awaitable[None]]
 """Awaited with a connection in hand, just before the first byte leaves. What it raises ends the attempt unsent."""
@@ -50,18 +63,62 @@ class _GatedConnector(aiohttp.TCPConnector):
         traces: list[Trace],
         timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 # aiohttp's signature
     ) -> Connection:
-        connection = await super().connect(req, traces, timeout)
+        connect = partial(super().connect, req, traces, timeout)
+        hold = _Hold(await connect(), connect)
         try:
             await _gate.get()()
         except BaseException:
-            connection.release()
+            hold.end().release()
             raise
-        protocol = connection.protocol
-        # Bytes that came while it waited answer nothing of ours: they would be taken for the reply.
-        if protocol is None or not protocol.is_connected() or protocol.should_close:
+        connection = hold.end()
+        if not _is_fresh(connection):
             connection.close()
             raise _GoneError("the connection was closed before it was used")
         return connection
+
+
+class _Hold:
+    """Keeps a connection in hand at the gate, as long as that takes.
+
+    Servers close connections that bring nothing for a while, and at a slow rate or in a pause the gate takes longer:
+    what is closed meanwhile is replaced, or no attempt would ever leave. Should the gate open before that is done, the
+    attempt ends unsent, because whoever passes must leave at once.
+    """
+
+    def __init__(self, connection: Connection, connect: Callable[[], Awaitable[Connection]]) -> None:
+        self._connection = connection
+        self._connect = connect
+        self._loop = asyncio.get_running_loop()
+        self._timer = self._loop.call_later(_LOOK_EVERY, self._look)
+        self._replacing: asyncio.Task[None] | None = None
+
+    def end(self) -> Connection:
+        """Return the connection, which may be closed just now."""
+        self._timer.cancel()
+        if self._replacing is not None:
+            self._replacing.cancel()
+        return self._connection
+
+    def _look(self) -> None:
+        if _is_fresh(self._connection):
+            self._timer = self._loop.call_later(_LOOK_EVERY, self._look)
+        else:
+            self._replacing = self._loop.create_task(self._replace())
+
+    async def _replace(self) -> None:
+        self._connection.close()
+        pause = _LOOK_EVERY
+        try:
+            self._connection = await self._connect()
+        except (aiohttp.ClientError, OSError, TimeoutError):  # the next look tries again
+            pause = _RECONNECT_AFTER
+        self._timer = self._loop.call_later(pause, self._look)
+
+
+def _is_fresh(connection: Connection) -> bool:
+    """Tell whether a connection is open, and nothing came over it that would be taken for the reply."""
+    protocol = connection.protocol
+    return protocol is not None and protocol.is_connected() and not protocol.should_close
 
 
 @dataclass(slots=True)
@@ -111,7 +168,9 @@ class Transport:
 
     async def __aenter__(self) -> Self:
         self._session = aiohttp.ClientSession(
-            connector=_GatedConnector(limit=self._concurrency, ssl=self._tls, ttl_dns_cache=60),
+            connector=_GatedConnector(
+                limit=self._concurrency, ssl=self._tls, ttl_dns_cache=60, keepalive_timeout=KEEP_ALIVE
+            ),
             timeout=aiohttp.ClientTimeout(total=None, connect=CONNECT_TIMEOUT, sock_connect=CONNECT_TIMEOUT),
             cookie_jar=aiohttp.DummyCookieJar(),
             # Not `trust_env`: aiohttp then also looks into ~/.netrc, for each request, and refuses our credentials
@@ -194,14 +253,22 @@ def _failure(error: BaseException, left: bool, timeout: float) -> Reply:
 
 def _cause(error: BaseException) -> str:
     if isinstance(error, aiohttp.ClientConnectorError):
-        number = (
-            error.os_error.errno or 0
-        )  # asyncio's text is a call and its arguments; a resolver's number is negative
-        why = os.strerror(number) if number > 0 else error.os_error.strerror or str(error.os_error)
-        return " ".join(f"cannot connect to {error.host}:{error.port}: {why}".split())
+        return " ".join(f"cannot connect to {error.host}:{error.port}: {_why(error.os_error)}".split())
     if isinstance(error, aiohttp.ClientResponseError):
         return " ".join(f"HTTP {error.status} {error.message}".split())
     return " ".join(str(error).split()) or type(error).__name__
+
+
+def _why(error: OSError) -> str:
+    """Return the reason alone: asyncio's text is a call and its arguments, OpenSSL's a line of its source."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"its certificate is not trusted: {error.verify_message}"
+    if isinstance(error, ssl.SSLError) and error.reason:
+        return f"TLS failed: {error.reason.replace('_', ' ').lower()}"
+    # The numbers of a resolver and of OpenSSL are none of the system's.
+    if error.errno and not isinstance(error, socket.gaierror | ssl.SSLError):
+        return os.strerror(error.errno)
+    return error.strerror or str(error)
 
 
 def _never_written(error: BaseException | None) -> bool:

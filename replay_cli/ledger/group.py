@@ -1,9 +1,13 @@
 """The changes of one transaction, and the statements that make them."""
 
+import json
 import sqlite3
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
+
+from replay_cli.model import Request
 
 AttemptKey = tuple[int, int, int, int]
 """(object, ordinal, part, attempt)"""
@@ -21,6 +25,38 @@ class DeadLetter(NamedTuple):
     at: float
     unit: str
     record: bytes
+    status: int = 0
+    delivered_parts: str = ""
+
+
+class PartOutcome(NamedTuple):
+    """How one of a record's several requests was settled while others are open; `reason` is None for a delivery."""
+
+    reason: str | None
+    detail: str = ""
+    status: int = 0
+
+
+class ParkedRequest(NamedTuple):
+    """A request that waits in the checkpoint instead of in memory.
+
+    `rank` orders it in its lanes; `due` (POSIX seconds) is when one that failed is tried again, None for one that only
+    waits for those before it; `spent` are the seconds that it has used up of its budget, `doubted` tells whether one
+    of its attempts ended in doubt; `held` ones are kept for a later run.
+    """
+
+    id: int
+    rank: int
+    object_id: int
+    request: Request
+    unit: str
+    attempts: int = 0
+    doubted: bool = False
+    failures: int = 0
+    spent: float = 0.0
+    due: float | None = None
+    held: bool = False
+    redriven: bool = False
 
 
 @dataclass(slots=True)
@@ -40,7 +76,16 @@ class Group:
     intents: list[tuple[int, int, int, int, float]] = field(default_factory=list)
     concluded: list[AttemptKey] = field(default_factory=list)
     in_doubt: list[tuple[int, int, int, int, float, str]] = field(default_factory=list)
-    parts: list[tuple[int, int, int]] = field(default_factory=list)
+    parts: list[tuple[int, int, int, str | None, str, int]] = field(default_factory=list)
+    """(object, ordinal, part, reason, detail, status)"""
+    joined: list[tuple[int, int]] = field(default_factory=list)
+    """(object, ordinal) of the records that are settled with their last part"""
+    parked: list[ParkedRequest] = field(default_factory=list)
+    """New ones, and those that failed again"""
+    unloaded: list[int] = field(default_factory=list)
+    """Parked requests that were in memory and wait on disk again, unchanged"""
+    unparked: list[int] = field(default_factory=list)
+    """Parked requests that are settled"""
     dead_letters: list[DeadLetter] = field(default_factory=list)
     replies: Counter[str] = field(default_factory=Counter)
     peak: int = 0
@@ -58,6 +103,10 @@ class Group:
             or self.concluded
             or self.in_doubt
             or self.parts
+            or self.joined
+            or self.parked
+            or self.unloaded
+            or self.unparked
             or self.dead_letters
             or self.replies
             or self.peak
@@ -74,7 +123,6 @@ def apply_progress(db: sqlite3.Connection, group: Group) -> None:
     for watermark, object_id in group.watermarks:
         db.execute("UPDATE object SET watermark = ? WHERE id = ?", (watermark, object_id))
         db.execute("DELETE FROM batch WHERE object = ? AND first < ?", (object_id, watermark))
-        db.execute("DELETE FROM delivered_part WHERE object = ? AND ordinal < ?", (object_id, watermark))
     db.executemany("UPDATE object SET state = ?, damage = ? WHERE id = ?", group.finished)
     db.executemany(
         "INSERT INTO tally VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET n = n + excluded.n",
@@ -90,8 +138,51 @@ def apply_attempts(db: sqlite3.Connection, group: Group) -> None:
         "INSERT INTO in_doubt (object, ordinal, part, attempt, at, cause) VALUES (?, ?, ?, ?, ?, ?)",
         group.in_doubt,
     )
-    db.executemany("INSERT OR IGNORE INTO delivered_part VALUES (?, ?, ?)", group.parts)
+    db.executemany("INSERT OR IGNORE INTO settled_part VALUES (?, ?, ?, ?, ?, ?)", group.parts)
+    db.executemany("DELETE FROM settled_part WHERE object = ? AND ordinal = ?", group.joined)
     add_counts(db, group.replies)
+
+
+def apply_letters(db: sqlite3.Connection, letters: Sequence[DeadLetter]) -> None:
+    db.executemany(
+        "INSERT INTO dead_letter (object, ordinal, kind, reason, detail, attempts, at, unit, record, status, "
+        "delivered_parts) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        letters,
+    )
+
+
+def apply_parked(db: sqlite3.Connection, group: Group) -> None:
+    # In this order: a request may be parked and settled within one group.
+    for parked in group.parked:
+        _park(db, parked)
+    if group.unloaded or group.unparked:
+        db.executemany("DELETE FROM loaded WHERE id = ?", [(number,) for number in group.unloaded + group.unparked])
+    for table in ("parked", "parked_lane", "parked_record"):
+        db.executemany(f"DELETE FROM {table} WHERE id = ?", [(number,) for number in group.unparked])  # noqa: S608
+
+
+def _park(db: sqlite3.Connection, parked: ParkedRequest) -> None:
+    changing = (parked.attempts, parked.doubted, parked.failures, parked.spent, parked.due, parked.held)
+    known = db.execute(
+        "UPDATE parked SET attempts = ?, doubted = ?, failures = ?, spent = ?, due = ?, held = ? WHERE id = ?",
+        (*changing, parked.id),
+    )
+    if known.rowcount:
+        db.execute("DELETE FROM loaded WHERE id = ?", (parked.id,))
+        return
+    request = parked.request
+    db.execute(
+        "INSERT INTO parked VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            *(parked.id, parked.rank, parked.object_id, request.part, request.method, request.path, request.body),
+            *(json.dumps(request.users), parked.unit, *changing, parked.redriven),
+        ),
+    )
+    lanes = [(lane, parked.rank, parked.id) for lane in dict.fromkeys(request.users)]
+    db.executemany("INSERT INTO parked_lane VALUES (?, ?, ?)", lanes)
+    records = zip(request.ordinals, request.records, strict=True)
+    rows = [(parked.object_id, ordinal, parked.id, record) for ordinal, record in records]
+    db.executemany("INSERT INTO parked_record VALUES (?, ?, ?, ?)", rows)
 
 
 def add_counts(db: sqlite3.Connection, counts: Counter[str]) -> None:

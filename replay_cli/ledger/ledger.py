@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 
 from replay_cli.errors import FatalError
 from replay_cli.ledger.dead_letters import DeadLetterFile
-from replay_cli.ledger.group import AttemptKey, DeadLetter, Group
+from replay_cli.ledger.group import AttemptKey, DeadLetter, Group, ParkedRequest, PartOutcome
+from replay_cli.ledger.parked import Loaded
 from replay_cli.ledger.store import Store
 from replay_cli.ledger.watermark import ObjectProgress, OpenBatch
 
@@ -160,24 +161,73 @@ class Ledger:
             self.book.in_doubt += len(keys)
         self._schedule()
 
-    def deliver_part(self, object_id: int, ordinal: int, part: int) -> None:
-        """Note that one of a record's several requests is delivered."""
-        self._group.parts.append((object_id, ordinal, part))
+    def settle_part(self, object_id: int, ordinal: int, part: int, outcome: PartOutcome) -> None:
+        """Note how one of a record's several requests ended, while others are open."""
+        self._group.parts.append((object_id, ordinal, part, *outcome))
         self._schedule()
+
+    def join_parts(self, object_id: int, ordinal: int) -> None:
+        """Forget the parts of a record that is being settled."""
+        self._group.joined.append((object_id, ordinal))
 
     def settle(
         self, batch: OpenBatch, ordinal: int, outcome: str, reason: str = "", letter: DeadLetter | None = None
     ) -> None:
         """Close one record's account; `letter` keeps a record that is given up."""
-        if not batch.settle(ordinal):
-            return
-        self._tally(batch.object_id, outcome, reason, 1)
+        if self.hand_over(batch, ordinal):
+            self.settle_parked(batch.object_id, outcome, reason, letter)
+
+    def settle_parked(self, object_id: int, outcome: str, reason: str, letter: DeadLetter | None) -> None:
+        """Close the account of a record that was parked."""
+        self._tally(object_id, outcome, reason, 1)
         if letter is not None:
             self._group.dead_letters.append(letter)
+        self._schedule()
+
+    # -- parking --------------------------------------------------------------------------------------------
+
+    def hand_over(self, batch: OpenBatch, ordinal: int) -> bool:
+        """Let the watermark pass a record, because it is settled or its requests are parked; False if it was."""
+        if not batch.settle(ordinal):
+            return False
         self._changed.add(batch)
         if batch.unsettled == 0:
             self._touch(self._progress[batch.object_id])
         self._schedule()
+        return True
+
+    def park(self, parked: ParkedRequest) -> None:
+        """Keep a request in the checkpoint instead of in memory, with its records; or one that failed again."""
+        self._group.parked.append(parked)
+        self._schedule()
+
+    def unload(self, number: int) -> None:
+        """Let a parked request that was in memory wait in the checkpoint again."""
+        self._group.unloaded.append(number)
+        self._schedule()
+
+    def unpark(self, number: int) -> None:
+        """Forget a parked request, because it is settled."""
+        self._group.unparked.append(number)
+        self._schedule()
+
+    async def load_parked(self, lanes: Sequence[str], limit: int) -> Loaded:
+        """Take parked requests back into memory, as of everything told so far.
+
+        Raises:
+            FatalError: the checkpoint cannot be written or read.
+        """
+        await self._told()
+        return await self._loop.run_in_executor(self._thread, self._store.load_parked, lanes, time.time(), limit)
+
+    async def release_heads(self) -> None:
+        """Make those parked requests due that wait for no other one.
+
+        Raises:
+            FatalError: the checkpoint cannot be written.
+        """
+        await self._told()
+        await self._loop.run_in_executor(self._thread, self._store.release_heads)
 
     def note_peak(self, peak: int) -> None:
         """Remember the highest count of attempts in any rolling second."""
@@ -247,14 +297,25 @@ class Ledger:
             self._schedule()
 
     async def has_room(self) -> None:
-        """Return when no more dead letters wait for a commit than memory should hold.
+        """Return when no more dead letters and parked requests wait for a commit than memory should hold.
 
         Raises:
             FatalError: the checkpoint cannot be written.
         """
-        while (
-            self.failure is None and sum(len(letter.record) for letter in self._group.dead_letters) > MOST_LETTER_BYTES
-        ):
+        while self.failure is None and self._record_bytes() > MOST_LETTER_BYTES:
+            durable = self._durable
+            self._schedule()
+            await durable.wait()
+        if self.failure is not None:
+            raise self.failure
+
+    def _record_bytes(self) -> int:
+        letters = sum(len(letter.record) for letter in self._group.dead_letters)
+        return letters + sum(2 * len(parked.request.body) for parked in self._group.parked)
+
+    async def _told(self) -> None:
+        """Return when what was told before this call is durable, whatever is told meanwhile."""
+        if self._group or self._moved or self._changed:
             durable = self._durable
             self._schedule()
             await durable.wait()
@@ -280,7 +341,3 @@ class Ledger:
         if self._timer is not None:
             self._timer.cancel()
         self._thread.shutdown()
-
-
-def _letter_size(letter: DeadLetter) -> int:
-    return len(letter.record)

@@ -74,8 +74,9 @@ class Reading:
         return book
 
     def totals(self) -> dict[str, int]:
-        """Return the job's plain numbers: read, pending, in_doubt, objects, complete, peak, ignored.
+        """Return the job's plain numbers: read, pending, parked, in_doubt, objects, complete, peak, ignored.
 
+        `pending` includes the records of `parked` requests.
         `in_doubt` includes the attempts that are `intended` but have no outcome: on their way while the job runs, in
         doubt when it does not.
         """
@@ -85,7 +86,8 @@ class Reading:
         )
         return {
             "read": read,
-            "pending": self._value("SELECT coalesce(sum(unsettled), 0) FROM batch"),
+            "pending": self._value("SELECT coalesce(sum(unsettled), 0) FROM batch") + self.parked_records(),
+            "parked": self.parked_records(),
             "in_doubt": self._value("SELECT count(*) FROM in_doubt") + intended,
             "intended": intended,
             "objects": total,
@@ -93,6 +95,10 @@ class Reading:
             "peak": int(self.meta("peak") or 0),
             "ignored": self._value("SELECT ignored FROM run ORDER BY id DESC LIMIT 1") or 0,
         }
+
+    def parked_records(self) -> int:
+        """Return how many records have requests that are parked."""
+        return int(self._value("SELECT count(*) FROM (SELECT DISTINCT object, ordinal FROM parked_record)"))
 
     def damaged(self) -> list[tuple[str, str]]:
         """Return (uri, what is wrong) of the objects that could not be read to their end."""
@@ -114,7 +120,9 @@ class Reading:
 
     def runs(self) -> list[dict[str, Any]]:
         """Return the job's runs, oldest first."""
-        cursor = self._db.execute("SELECT id, started, seen, state, reason, pid, host, version FROM run ORDER BY id")
+        cursor = self._db.execute(
+            "SELECT id, kind, started, seen, state, reason, pid, host, version FROM run ORDER BY id"
+        )
         names = [column[0] for column in cursor.description]
         return [dict(zip(names, row, strict=True)) for row in cursor]
 
@@ -132,7 +140,8 @@ class Reading:
         rows = self._db.execute(
             "SELECT o.uri, o.read, "
             "(SELECT coalesce(sum(n), 0) FROM tally t WHERE t.object = o.id AND t.outcome != 'warning'), "
-            "(SELECT coalesce(sum(unsettled), 0) FROM batch b WHERE b.object = o.id) FROM object o"
+            "(SELECT coalesce(sum(unsettled), 0) FROM batch b WHERE b.object = o.id) + "
+            "(SELECT count(DISTINCT ordinal) FROM parked_record p WHERE p.object = o.id) FROM object o"
         )
         for uri, read, settled, pending in rows:
             if read != settled + pending or (complete and pending):

@@ -24,13 +24,59 @@ CREATE TABLE batch (
     PRIMARY KEY (object, first)
 ) WITHOUT ROWID;
 
--- Of a record that became several requests: the parts delivered while others are not.
-CREATE TABLE delivered_part (
+-- Of a record that became several requests: the parts settled while others are not. `reason` is NULL for a delivered
+-- one, else why it was given up; gone when the record is settled.
+CREATE TABLE settled_part (
     object INTEGER NOT NULL,
     ordinal INTEGER NOT NULL,
     part INTEGER NOT NULL,
+    reason TEXT,
+    detail TEXT NOT NULL DEFAULT '',
+    status INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (object, ordinal, part)
 ) WITHOUT ROWID;
+
+-- Requests that wait here instead of in memory, because their user cannot go on: one of the user's requests fails while
+-- others pass, or too many of them wait. For `batch` their records are settled (the watermark passes them), in the book
+-- they are pending. `rank` is the archive's order; `due` (POSIX seconds) is when one that failed is tried again, NULL
+-- for those that only wait for the ones before them in their lanes; `spent` are the seconds used up of its budget;
+-- `held`: its budget is used up, but it is kept for a later run.
+CREATE TABLE parked (
+    id INTEGER PRIMARY KEY,
+    rank INTEGER NOT NULL,
+    object INTEGER NOT NULL,
+    part INTEGER NOT NULL,
+    method TEXT NOT NULL,
+    path TEXT NOT NULL,
+    body BLOB NOT NULL,
+    users TEXT NOT NULL,
+    unit TEXT NOT NULL,
+    attempts INTEGER NOT NULL,
+    doubted INTEGER NOT NULL,
+    failures INTEGER NOT NULL,
+    spent REAL NOT NULL,
+    due REAL,
+    held INTEGER NOT NULL DEFAULT 0,
+    redriven INTEGER NOT NULL DEFAULT 0
+);
+CREATE INDEX parked_due ON parked (due) WHERE due IS NOT NULL;
+
+CREATE TABLE parked_lane (
+    lane TEXT NOT NULL,
+    rank INTEGER NOT NULL,
+    id INTEGER NOT NULL,
+    PRIMARY KEY (lane, rank, id)
+) WITHOUT ROWID;
+CREATE INDEX parked_lane_id ON parked_lane (id);
+
+CREATE TABLE parked_record (
+    object INTEGER NOT NULL,
+    ordinal INTEGER NOT NULL,
+    id INTEGER NOT NULL,
+    record BLOB NOT NULL,
+    PRIMARY KEY (object, ordinal, id)
+);
+CREATE INDEX parked_record_id ON parked_record (id);
 
 -- The book: settled records by outcome (delivered, skipped, rejected, dead_lettered) and reason. Warnings, which
 -- settle nothing, are counted beside them as outcome 'warning'.
@@ -64,7 +110,8 @@ CREATE TABLE in_doubt (
 );
 CREATE INDEX in_doubt_place ON in_doubt (object, ordinal);
 
--- kind: rejected (could not be sent) | dead_lettered (was sent and failed for good).
+-- kind: rejected (could not be sent) | dead_lettered (was sent and failed for good). `status` is that of the last reply,
+-- 0 without one; `delivered_parts` are the numbers of the requests of this record that did arrive.
 CREATE TABLE dead_letter (
     id INTEGER PRIMARY KEY,
     object INTEGER NOT NULL,
@@ -75,7 +122,9 @@ CREATE TABLE dead_letter (
     attempts INTEGER NOT NULL,
     at REAL NOT NULL,
     unit TEXT NOT NULL,
-    record BLOB NOT NULL
+    record BLOB NOT NULL,
+    status INTEGER NOT NULL DEFAULT 0,
+    delivered_parts TEXT NOT NULL DEFAULT ''
 );
 
 CREATE TABLE reply (label TEXT PRIMARY KEY, n INTEGER NOT NULL) WITHOUT ROWID;
@@ -89,5 +138,16 @@ CREATE TABLE run (
     pid INTEGER NOT NULL,
     host TEXT NOT NULL,
     version TEXT NOT NULL,
-    ignored INTEGER NOT NULL DEFAULT 0
+    ignored INTEGER NOT NULL DEFAULT 0,
+    kind TEXT NOT NULL DEFAULT 'run'
+);
+
+-- Settings that were changed in mid-job, knowingly.
+CREATE TABLE amendment (
+    id INTEGER PRIMARY KEY,
+    at REAL NOT NULL,
+    reason TEXT NOT NULL,
+    setting TEXT NOT NULL,
+    before TEXT NOT NULL,
+    after TEXT NOT NULL
 );

@@ -18,7 +18,17 @@ from typing import Any, NamedTuple
 
 from replay_cli import __version__
 from replay_cli.errors import FatalError, UsageError
-from replay_cli.ledger.group import Group, add_counts, apply_attempts, apply_progress
+from replay_cli.ledger import parked
+from replay_cli.ledger.group import (
+    Group,
+    PartOutcome,
+    add_counts,
+    apply_attempts,
+    apply_letters,
+    apply_parked,
+    apply_progress,
+)
+from replay_cli.ledger.parked import Loaded, ParkedBefore
 from replay_cli.ledger.reading import Reading
 from replay_cli.ledger.watermark import OpenBatch
 from replay_cli.model import ArchiveObject
@@ -161,14 +171,14 @@ class Store(Reading):
         with self._transaction() as db:
             db.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", [(k, str(v)) for k, v in values.items()])
 
-    def start_run(self, now: float, ignored: int, pace: Mapping[str, Any]) -> None:
-        """Note that a run begins: who, where, which version, at which pace."""
+    def start_run(self, now: float, ignored: int, pace: Mapping[str, Any], kind: str = "run") -> None:
+        """Note that a run (or a redrive) begins: who, where, which version, at which pace."""
         self.set_meta(pace=json.dumps(dict(pace)))
-        row = (now, now, "running", "", os.getpid(), socket.gethostname(), __version__, ignored)
+        row = (now, now, "running", "", os.getpid(), socket.gethostname(), __version__, ignored, kind)
         with self._transaction() as db:
             cursor = db.execute(
-                "INSERT INTO run (started, seen, state, reason, pid, host, version, ignored) "
-                "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO run (started, seen, state, reason, pid, host, version, ignored, kind) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 row,
             )
             self.run_id = int(cursor.lastrowid or 0)
@@ -238,9 +248,12 @@ class Store(Reading):
         )
         return {row[1]: OpenBatch(*row) for row in rows}
 
-    def delivered_parts(self, object_id: int) -> set[tuple[int, int]]:
-        """Return the (ordinal, part) pairs delivered of records that are not settled."""
-        return set(self._db.execute("SELECT ordinal, part FROM delivered_part WHERE object = ?", (object_id,)))
+    def settled_parts(self, object_id: int) -> dict[tuple[int, int], PartOutcome]:
+        """Return how requests of records that are not settled ended, by (ordinal, part)."""
+        rows = self._db.execute(
+            "SELECT ordinal, part, reason, detail, status FROM settled_part WHERE object = ?", (object_id,)
+        )
+        return {(ordinal, part): PartOutcome(*outcome) for ordinal, part, *outcome in rows}
 
     def doubts(self, object_id: int, watermark: int) -> dict[tuple[int, int], int]:
         """Return how many attempts at an (ordinal, part) at or above the watermark ended in doubt."""
@@ -261,20 +274,37 @@ class Store(Reading):
         with self._transaction() as db:
             apply_progress(db, group)
             apply_attempts(db, group)
+            apply_parked(db, group)
+            apply_letters(db, group.dead_letters)
             if group.seen:
                 db.execute("UPDATE run SET seen = ? WHERE id = ?", (group.seen, self.run_id))
-            if group.dead_letters:
-                db.executemany(
-                    "INSERT INTO dead_letter (object, ordinal, kind, reason, detail, attempts, at, unit, record) "
-                    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                    group.dead_letters,
-                )
             if group.peak:
                 db.execute(
                     "INSERT INTO meta VALUES ('peak', ?) ON CONFLICT DO UPDATE "
                     "SET value = excluded.value WHERE CAST(excluded.value AS INTEGER) > CAST(value AS INTEGER)",
                     (str(group.peak),),
                 )
+
+    # -- parked requests ------------------------------------------------------------------------------------
+
+    def begin_parking(self) -> ParkedBefore:
+        """Make a run ready for what earlier ones parked, and return it."""
+        with self._transaction() as db:
+            return parked.begin(db)
+
+    def release_heads(self) -> None:
+        """Make those parked requests due that wait for no other one."""
+        with self._transaction() as db:
+            parked.release_heads(db)
+
+    def load_parked(self, lanes: Iterable[str], now: float, limit: int) -> Loaded:
+        """Take parked requests back into memory: those due, and the next ones of some lanes.
+
+        Raises:
+            FatalError: the checkpoint cannot be read.
+        """
+        with self._errors():
+            return parked.load(self._db, lanes, now, limit)
 
     def settle_intents(self) -> int:
         """Turn the intents that a killed run left behind into in-doubt attempts; return how many."""

@@ -21,7 +21,8 @@ _WIDE = 90
 class State(NamedTuple):
     """The numbers of this run that progress shows.
 
-    Bytes are stored bytes of the objects; `waiting` counts the requests read and not yet settled; `rps` is the cap.
+    Bytes are stored bytes of the objects; `waiting` counts the requests read and not yet settled, `parked` of
+    which wait in the checkpoint; `rps` is the cap; `held_by` is why nothing is sent now.
     """
 
     read: int
@@ -34,8 +35,9 @@ class State(NamedTuple):
     rps: float
     in_flight: int
     limited: int
-    paused: bool
     trouble: str
+    parked: int = 0
+    held_by: str = ""
 
     @property
     def done(self) -> int:
@@ -114,8 +116,12 @@ class BarReporter:
             numbers += f" · {state.limited:,} × 429"
         if state.undelivered:
             numbers += f" · [red]{state.undelivered:,} not deliverable[/red]"
+        if state.parked:
+            numbers += f" · {state.parked:,} parked"
         numbers += (
-            " · [yellow]waiting after a 429[/yellow]" if state.paused else f" · {self._estimate.left(state)} left"
+            f" · [yellow]waiting: {state.held_by}[/yellow]"
+            if state.held_by
+            else f" · {self._estimate.left(state)} left"
         )
         if state.trouble:
             numbers += f"\n[yellow]last attempt: {escape(state.trouble)}[/yellow]"
@@ -145,10 +151,11 @@ class LineReporter:
             f"{time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())} done={100 * state.share:.1f}% read={state.read} "
             f"delivered={state.delivered} not_deliverable={state.undelivered} rate={state.per_second}/s "
             f"cap={state.rps:g}/s in_flight={state.in_flight} http_429={state.limited} "
-            f"left={self._estimate.left(state)}"
+            f"parked={state.parked} left={self._estimate.left(state)}"
         )
         line += f" last_attempt={state.trouble!r}" if state.trouble else ""
-        self._console.print(line + (" waiting after a 429" if state.paused else ""), soft_wrap=True, highlight=False)
+        line += f" waiting={state.held_by!r}" if state.held_by else ""
+        self._console.print(line, soft_wrap=True, highlight=False)
 
 
 def make_reporter(console: Console) -> Reporter:

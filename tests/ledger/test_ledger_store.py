@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from replay_cli.errors import BookError, FatalError, UsageError
-from replay_cli.ledger.group import Group
+from replay_cli.ledger.group import Group, PartOutcome
 from replay_cli.ledger.store import SCHEMA_VERSION, Store
 from replay_cli.model import ArchiveObject
 from tests.ledger.checkpoints import JOB, A, B, letter, new_store, rejecting, rows
@@ -239,14 +239,14 @@ def full_group() -> Group:
     group.intents = [(1, 0, 0, 1, 1.0), (1, 1, 0, 1, 1.0)]
     group.concluded = [(1, 0, 0, 1)]
     group.in_doubt = [(1, 0, 0, 1, 1.0, "timeout")]
-    group.parts = [(1, 2, 0)]
+    group.parts = [(1, 2, 0, None, "", 200)]
     group.replies = Counter({"200": 3})
     group.peak = 7
     return group
 
 
 def everything(path: Path) -> dict[str, list[Any]]:
-    tables = ["meta", "object", "batch", "delivered_part", "tally", "intent", "in_doubt", "dead_letter", "reply", "run"]
+    tables = ["meta", "object", "batch", "settled_part", "tally", "intent", "in_doubt", "dead_letter", "reply", "run"]
     return {table: rows(path, f"SELECT * FROM {table} ORDER BY 1, 2") for table in tables}
 
 
@@ -261,6 +261,7 @@ def test_a_group_is_applied_whole(tmp_path: Path) -> None:
     assert store.totals() == {
         "read": 5,
         "pending": 4,
+        "parked": 0,
         "in_doubt": 2,
         "intended": 1,
         "objects": 1,
@@ -269,7 +270,7 @@ def test_a_group_is_applied_whole(tmp_path: Path) -> None:
         "ignored": 0,
     }
     assert store.tallies() == {"rejected": {"malformed_json": 1}}
-    assert store.delivered_parts(1) == {(2, 0)}
+    assert store.settled_parts(1) == {(2, 0): PartOutcome(None, "", 200)}
     assert store.doubts(1, 0) == {(0, 0): 1}
     assert store.replies() == {"200": 3}
     batch = store.open_batches(1)[0]
@@ -301,12 +302,12 @@ def test_the_watermark_forgets_what_is_below_it(tmp_path: Path) -> None:
         Group(
             opened=[(1, 20)],
             batches=[(1, 0, 10, 10, b"\x00\x00"), (1, 10, 20, 10, b"\x00\x00")],
-            parts=[(1, 9, 0), (1, 10, 0)],
+            parts=[(1, 9, 0, None, "", 0), (1, 10, 0, "http_400", "no", 400)],
         )
     )
-    store.apply(Group(watermarks=[(10, 1)], tallies=Counter({(1, "delivered", ""): 10})))
+    store.apply(Group(watermarks=[(10, 1)], joined=[(1, 9)], tallies=Counter({(1, "delivered", ""): 10})))
     assert list(store.open_batches(1)) == [10]
-    assert store.delivered_parts(1) == {(10, 0)}
+    assert store.settled_parts(1) == {(10, 0): PartOutcome("http_400", "no", 400)}
     assert store.register([A])[0].watermark == 10
     store.verify_book()
     store.close()

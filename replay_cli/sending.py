@@ -1,0 +1,149 @@
+"""How one attempt leaves: connection, durable intent, cap, in this order; and how it is taken back until then.
+
+No tasks of its own: the conductor's senders come through here, and it may hold them all back.
+"""
+
+import asyncio
+from contextlib import nullcontext
+from typing import NamedTuple
+
+from replay_cli.delivery.cap import Cap
+from replay_cli.delivery.fair_use import FairUse
+from replay_cli.delivery.transport import Transport
+from replay_cli.ledger.group import AttemptKey
+from replay_cli.ledger.ledger import Ledger
+from replay_cli.model import Request
+from replay_cli.moengage.replies import Reply
+from replay_cli.settlement import Pending
+
+_LAUNCH_PAD_SECONDS = 0.1
+"""Attempts may be declared to the checkpoint this long before the cap lets them go: enough to hide a commit."""
+_BOARDING_SECONDS = 0.25
+"""Connections may be made this long before they are needed: enough to hide a handshake, not a crowd of idle ones."""
+
+
+class _WithdrawnError(Exception):
+    """The attempt must not leave now."""
+
+
+class Attempt(NamedTuple):
+    """What came of an attempt, and its keys in the checkpoint: none when it never had a connection."""
+
+    reply: Reply
+    keys: list[AttemptKey]
+
+
+class Sending:
+    """Lets attempts leave, all of them through one gate.
+
+    Args:
+        ledger: is told of each attempt before it leaves.
+        transport: makes attempts.
+        cap: lets them leave.
+        fair_use: is told of each attempt that left.
+    """
+
+    def __init__(self, ledger: Ledger, transport: Transport, cap: Cap, fair_use: FairUse) -> None:
+        self.in_flight = 0
+        self._ledger = ledger
+        self._transport = transport
+        self._cap = cap
+        self._fair_use = fair_use
+        self._boarding = asyncio.Semaphore(2 + int(cap.rps * _BOARDING_SECONDS))
+        self._launch_pad = asyncio.Semaphore(2 + int(cap.rps * _LAUNCH_PAD_SECONDS))
+        self.is_open = True
+        self._stopped = False
+        self._at_gate: set[asyncio.Task[None]] = set()
+
+    def hold(self) -> None:
+        """Let nothing leave; who is on the way out comes back unsent."""
+        self.is_open = False
+
+    def release(self) -> None:
+        """Let attempts leave again."""
+        self.is_open = True
+
+    def stop(self) -> None:
+        """Let nothing leave any more, and wake those who wait."""
+        self._stopped = True
+        for task in self._at_gate:
+            task.cancel()
+
+    async def attempt(self, pending: Pending, *, probe: bool = False) -> Attempt | None:
+        """Make one attempt at a request; None when it was withdrawn before anything was sent.
+
+        Args:
+            pending: the request.
+            probe: it goes although all others are held back.
+        """
+        pending.attempts += 1
+        keys = pending.keys()
+        intended = left = boarding = False
+
+        async def gate() -> None:
+            nonlocal intended, left, boarding
+            async with nullcontext() if probe else self._launch_pad:
+                self._require(probe)
+                intended = True
+                await self._ledger.intend(keys)
+                self._require(probe)
+                await self._cap.take()
+                self._require(probe)
+            self._at_gate.discard(task)
+            left = True
+            self._note_departure(pending.request)
+            if boarding:
+                boarding = False
+                self._boarding.release()
+
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 # a coroutine of ours runs in a task
+        self._at_gate.add(task)
+        try:
+            if not probe:
+                await self._boarding.acquire()
+                boarding = True
+                self._require(probe)
+            reply = await self._transport.attempt(pending.request, gate)
+        except _WithdrawnError:
+            self._withdraw(pending, intended)
+            return None
+        except asyncio.CancelledError:
+            if left:
+                self._ledger.conclude(keys, "interrupted", "interrupted")
+            else:
+                self._withdraw(pending, intended)
+            raise
+        finally:
+            self._at_gate.discard(task)
+            self.in_flight -= left
+            if boarding:
+                self._boarding.release()
+        return Attempt(reply, keys if intended else [])
+
+    async def ask(self, request: Request) -> Reply:
+        """Ask something that is no message, such as whether the credentials are good; under the cap like all."""
+
+        async def gate() -> None:
+            await self._cap.take()
+            self._cap.meter.mark()
+            self._ledger.note_peak(self._cap.meter.peak)
+
+        return await self._transport.attempt(request, gate)
+
+    def _require(self, probe: bool) -> None:
+        if self._stopped or not (probe or self.is_open):
+            raise _WithdrawnError
+
+    def _withdraw(self, pending: Pending, intended: bool) -> None:
+        if intended:
+            self._ledger.withdraw(pending.keys())
+            pending.withdrawn += 1  # its number is used
+        else:
+            pending.attempts -= 1
+
+    def _note_departure(self, request: Request) -> None:
+        self._cap.meter.mark()
+        self._ledger.note_peak(self._cap.meter.peak)
+        self._fair_use.mark(request.users, asyncio.get_running_loop().time())
+        self.in_flight += 1
