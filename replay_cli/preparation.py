@@ -18,7 +18,7 @@ from replay_cli.moengage.preflight import (
     refuse_size,
 )
 from replay_cli.segment.javascript import instant
-from replay_cli.segment.message import MalformedError, parse, refuse_kind, to_json
+from replay_cli.segment.message import MalformedError, dead_letter_record, parse, refuse_kind, to_json
 
 NOT_SUBSCRIBED = "not_subscribed"
 LONE_SURROGATE = "lone_surrogate"
@@ -77,8 +77,11 @@ class Preparation:
                     refuse_kind(message)
                 drafts = map_message(message)
                 if not drafts:
-                    prepared.skipped.append(Skipped(ordinal, NOT_SUBSCRIBED))
-                    continue
+                    letter = dead_letter_record(message)
+                    if letter is None or not (drafts := map_message(letter)):
+                        prepared.skipped.append(Skipped(ordinal, NOT_SUBSCRIBED))
+                        continue
+                    message, text = letter, to_json(letter)
                 if replaced:
                     self._warn(LONE_SURROGATE, "lone surrogates would be sent as U+FFFD", prepared)
                 time = message.get("timestamp")

@@ -54,7 +54,6 @@ class Pending:
     failing_since: float | None = None
     passes_before: int = 0
     parked: int | None = None
-    redriven: bool = False
     place: "Place[Pending] | None" = None
 
     def keys(self) -> list[AttemptKey]:
@@ -228,7 +227,7 @@ class Settlement:
         self._ledger.park(
             ParkedRequest(
                 *(pending.parked, pending.rank, pending.object_id, pending.request, pending.unit, pending.attempts),
-                *(pending.doubted, pending.failures, pending.spent, due, held, pending.redriven),
+                *(pending.doubted, pending.failures, pending.spent, due, held),
             )
         )
         if pending.batch is not None:
@@ -263,7 +262,6 @@ class Settlement:
             failures=parked.failures,
             spent=parked.spent,
             parked=parked.id,
-            redriven=parked.redriven,
         )
 
 

@@ -14,7 +14,7 @@ ROOT = Path(replay_cli.__file__).parent
 PURE = {"segment", "moengage"}
 PURE_CONDUCTORS = {"job", "policy", "preparation"}
 EDGES = {"archive", "delivery", "ledger", "report", "sandbox"}
-CONDUCTORS = {"replay", "validation"}
+CONDUCTORS = {"redriving", "replay", "validation"}
 HANDS = {"parking", "sending", "settlement"}
 """The conductor's hands: they know the ledger and the transport, and have no tasks."""
 WORDS = {"model", "errors"}

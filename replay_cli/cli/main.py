@@ -13,6 +13,7 @@ from replay_cli.errors import ReplayError
 _COMMANDS = {
     "run": "Re-send an archive to MoEngage.",
     "resume": "Go on with a job from its checkpoint, with its stored settings.",
+    "redrive": "Send the dead letters of a job again.",
     "status": "Show what a job did, does and has left.",
     "check": "Try the credentials and the sources without sending anything.",
     "sandbox": "Run a local MoEngage to try things against.",

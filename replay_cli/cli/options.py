@@ -242,14 +242,14 @@ delivery_options = _all(
             type=Duration(),
             help="Pause the run after so long; the same command goes on.",
         ),
-        option(
-            DELIVERY,
-            "--limit",
-            type=click.IntRange(min=1),
-            help="Pause the run after so many requests: a canary. The same command goes on.",
-        ),
     ]
 )
+
+
+def limit_option(help_: str) -> Callable[[F], F]:
+    """Make `--limit`, which means requests or dead letters."""
+    return option(DELIVERY, "--limit", type=click.IntRange(min=1), help=help_)
+
 
 output_options = _all(
     [

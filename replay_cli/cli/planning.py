@@ -9,21 +9,31 @@ from replay_cli.report.terminal import count, duration, size
 
 _SAMPLED_OBJECTS = 3
 _SAMPLED_BATCHES = 20
+_NO_UNDO = (
+    "MoEngage has no deduplication and no undo: what is sent stays. Identifies carry the traits of their time and "
+    "overwrite newer ones; event-triggered campaigns may react."
+)
 
 
 def describe(plan: Plan) -> str:
     """Return what a run will send, where, and how long at least; the beginnings of a few objects are read."""
+    if plan.redriven:
+        return (
+            f"This sends {count(plan.redriven, 'dead letter')} again to {_where(plan)}: at least "
+            f"{duration(plan.redriven / plan.rps)}. {_NO_UNDO}"
+        )
     total = sum(work.object.size for work in plan.work)
     consumed, records, requests = _sample(plan)
     share = total / consumed if consumed else 0
     estimate = f"about {round(records * share):,} records, {round(requests * share):,} requests"
     return (
         f"This sends {count(len(plan.work), 'object')} ({size(total)} as stored; {estimate}, estimated from "
-        f"{records:,} records) to workspace {plan.job.workspace_id} at {plan.job.endpoint}, at most {plan.rps:g} "
-        f"requests a second: at least {duration(requests * share / plan.rps)}. "
-        "MoEngage has no deduplication and no undo: what is sent stays. Identifies carry the traits of their time and "
-        "overwrite newer ones; event-triggered campaigns may react."
+        f"{records:,} records) to {_where(plan)}: at least {duration(requests * share / plan.rps)}. {_NO_UNDO}"
     )
+
+
+def _where(plan: Plan) -> str:
+    return f"workspace {plan.job.workspace_id} at {plan.job.endpoint}, at most {plan.rps:g} requests a second"
 
 
 def _sample(plan: Plan) -> tuple[int, int, int]:

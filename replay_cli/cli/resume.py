@@ -6,7 +6,14 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from replay_cli.cli.options import PATH, GroupedCommand, credential_options, delivery_options, output_options
+from replay_cli.cli.options import (
+    PATH,
+    GroupedCommand,
+    credential_options,
+    delivery_options,
+    limit_option,
+    output_options,
+)
 
 
 @click.command(
@@ -17,6 +24,7 @@ from replay_cli.cli.options import PATH, GroupedCommand, credential_options, del
 @click.argument("checkpoint", type=PATH)
 @credential_options
 @delivery_options
+@limit_option("Pause the run after so many requests: a canary. The same command goes on.")
 @output_options
 @click.pass_context
 def command(context: click.Context, /, checkpoint: Path, **values: Any) -> None:

@@ -11,6 +11,7 @@ from replay_cli.cli.options import (
     GroupedCommand,
     delivery_options,
     destination_options,
+    limit_option,
     mapping_options,
     option,
     output_options,
@@ -28,6 +29,7 @@ EXAMPLES = (
 @destination_options
 @mapping_options
 @delivery_options
+@limit_option("Pause the run after so many requests: a canary. The same command goes on.")
 @option(MEMORY, "--name", help="The job's name; else made of its sources and workspace.")
 @option(MEMORY, "--checkpoint", type=PATH, help="The job's memory.  [default: .replay/{job}.ckpt]")
 @option(MEMORY, "--must-resume", is_flag=True, help="Refuse to begin a new job.")

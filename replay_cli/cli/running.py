@@ -29,7 +29,7 @@ def run_job(values: dict[str, Any]) -> NoReturn:
     destination = choose(values["region"], values["endpoint"], values["sandbox"], values["workspace_id"])
     job = Job(_sources(values), destination.endpoint, destination.workspace_id, _settings(values))
     path = checkpoint_path(job, values["checkpoint"], values["name"])
-    _finish(execute(job, path, _session(values, destination), error_console()), values["as_json"])
+    _finish(execute(job, path, make_session(values, destination), error_console()), values["as_json"])
 
 
 def resume_job(path: Path, values: dict[str, Any], given: set[str]) -> NoReturn:
@@ -40,13 +40,18 @@ def resume_job(path: Path, values: dict[str, Any], given: set[str]) -> NoReturn:
         values: the options of `replay resume`.
         given: the names of those that were given, rather than left at their defaults.
     """
+    job, values = stored_job(path, values, given)
+    session = make_session(values, Destination(job.endpoint, job.workspace_id))
+    _finish(execute(job, path, session, error_console()), values["as_json"])
+
+
+def stored_job(path: Path, values: dict[str, Any], given: set[str]) -> tuple[Job, dict[str, Any]]:
+    """Return a checkpoint's job, and the options with the stored pace where nothing else is given."""
     store = Store.open(path, read_only=True)
     job, pace = Job.from_stored(store.stored_job()), store.pace()
     store.close()
-    destination = Destination(job.endpoint, job.workspace_id)
     values |= {name: value for name, value in pace.items() if name not in given}
-    session = _session(values | {"restart": False, "must_resume": True}, destination)
-    _finish(execute(job, path, session, error_console()), values["as_json"])
+    return job, values | {"restart": False, "must_resume": True}
 
 
 def dry_run(values: dict[str, Any]) -> NoReturn:
@@ -72,7 +77,8 @@ def _settings(values: dict[str, Any]) -> dict[str, Any]:
     return {name: values[name] for name in _SETTINGS}
 
 
-def _session(values: dict[str, Any], destination: Destination) -> Session:
+def make_session(values: dict[str, Any], destination: Destination) -> Session:
+    """Return what an invocation needs beyond its job, from its options."""
     destination.require_rate(values["rps"])
     tls_context(values["ca_file"])  # to refuse a wrong file before anything begins
 

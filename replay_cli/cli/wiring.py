@@ -24,16 +24,21 @@ from replay_cli.job import CHECKPOINTS, Job, dead_letter_path
 from replay_cli.ledger.dead_letters import DeadLetterFile
 from replay_cli.ledger.ledger import Ledger
 from replay_cli.ledger.lock import checkpoint_lock, workspace_lock
+from replay_cli.ledger.redrive import Which
 from replay_cli.ledger.store import FINISHED, ObjectState, Store
 from replay_cli.model import ArchiveObject, Request
 from replay_cli.moengage.actions import actions_mapping, segment_path
 from replay_cli.policy import Policy
 from replay_cli.preparation import Preparation
+from replay_cli.redriving import take_dead_letters
 from replay_cli.replay import Ending, Replay, Standing
 from replay_cli.report.progress import State, make_reporter
 from replay_cli.report.summary import Summary, make_summary, run_numbers
+from replay_cli.report.terminal import count
 from replay_cli.settlement import Work
 
+RUN, REDRIVE = "run", "redrive"
+"""What an invocation does to its job."""
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
 _STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _SWITCH_INTERVAL = 0.0005
@@ -67,6 +72,8 @@ class Plan:
     work: Sequence[Work]
     rps: float
     prepare: Preparation
+    redriven: int = 0
+    """Dead letters to send again; then no object is read"""
 
 
 def preparation(job: Job) -> Preparation:
@@ -121,6 +128,48 @@ def execute(job: Job, path: Path, session: Session, console: Console) -> Summary
         if not session.destination.is_sandbox:
             stack.enter_context(workspace_lock(job.endpoint, job.workspace_id))
         return _run(store, path, Plan(job, source, work, session.rps, prepare), session, key, listing.ignored, console)
+
+
+def redrive(path: Path, which: Which, limit: int | None, session: Session, console: Console) -> Summary:
+    """Send dead letters of a job again, at most `limit` records, and return its summary.
+
+    Its `run` is the book of the redrive: `read` counts the records taken, those that an earlier one left included.
+
+    Raises:
+        UsageError: there is no such checkpoint.
+        FatalError: another run uses the checkpoint or the workspace, or something outside must be fixed.
+    """
+    with ExitStack() as stack:
+        stack.enter_context(checkpoint_lock(path))
+        store = Store.open(path)
+        stack.callback(store.close)
+        job = Job.from_stored(store.stored_job())
+        store.settle_intents()
+        letters = sum(store.redrivable(which).values())
+        waiting = letters if limit is None else min(letters, limit)
+        if not waiting + store.parked_records():
+            return _nothing_to_redrive(store, path)
+        plan = Plan(job, open_source(job.sources), [], session.rps, preparation(job), waiting)
+        key = _permission(session, plan)
+        if not session.destination.is_sandbox:
+            stack.enter_context(workspace_lock(job.endpoint, job.workspace_id))
+        left = take_dead_letters(store, which, limit, plan.prepare).left
+        taken = store.parked_records()
+        summary = _run(store, path, plan, session, key, store.totals()["ignored"], console, kind=REDRIVE)
+        book = summary["run"]["records"]
+        book |= {"read": taken, "pending": store.parked_records(), "left": left}
+        if summary["state"] == "complete":
+            summary["reason"] = f"{book['delivered']:,} of {count(taken, 'dead letter')} delivered"
+        if taken != book["delivered"] + book["dead_lettered"] + book["pending"]:
+            raise BookError(f"the book of the redrive does not close: {book}. Please report it with {path}")
+        return summary
+
+
+def _nothing_to_redrive(store: Store, path: Path) -> Summary:
+    store.verify_book()
+    run = run_numbers(0, Counter(), {}, 0, 0, 0.0)
+    run["records"] |= {"pending": 0, "left": 0}
+    return summarize(store, path, "complete", "no such dead letters: nothing was sent", run)
 
 
 def _permission(session: Session, plan: Plan) -> str:
@@ -178,14 +227,24 @@ def _work(store: Store, state: ObjectState, obj: ArchiveObject) -> Work:
     )
 
 
-def _run(store: Store, path: Path, plan: Plan, session: Session, key: str, ignored: int, console: Console) -> Summary:
+def _run(
+    store: Store,
+    path: Path,
+    plan: Plan,
+    session: Session,
+    key: str,
+    ignored: int,
+    console: Console,
+    *,
+    kind: str = RUN,
+) -> Summary:
     began = time.time()
     letters = DeadLetterFile(dead_letter_path(path))
     letters.recover(store)
-    store.start_run(began, ignored, session.pace)
+    store.start_run(began, ignored, session.pace, kind)
     ending, run = _drive(store, letters, plan, session, key, console)
     try:
-        store.verify_book(complete=ending.state == "complete")
+        store.verify_book(complete=ending.state == "complete" and kind == RUN)
     except BookError as error:
         ending = Ending("failed", str(error), error)
     store.end_run(time.time(), ending.state, ending.reason)
@@ -322,7 +381,7 @@ def _repeat(store: Store, path: Path, ignored: int, session: Session) -> Summary
     return summarize(store, path, "complete", reason, run_numbers(0, Counter(), {}, 0, 0, 0.0))
 
 
-def summarize(store: Store, path: Path, state: str, reason: str, run: dict[str, object]) -> Summary:
+def summarize(store: Store, path: Path, state: str, reason: str, run: dict[str, Any]) -> Summary:
     """Make the summary of a job from its checkpoint."""
     letters, totals, replies = dead_letter_path(path), store.totals(), store.replies()
     if state == "running":
@@ -340,5 +399,5 @@ def summarize(store: Store, path: Path, state: str, reason: str, run: dict[str, 
         run=run,
         elapsed=sum(entry["seen"] - entry["started"] for entry in store.runs()),
         checkpoint=path,
-        dead_letters=letters if letters.exists() else None,
+        dead_letters=letters if letters.exists() and letters.stat().st_size else None,
     )

@@ -56,7 +56,6 @@ class ParkedRequest(NamedTuple):
     spent: float = 0.0
     due: float | None = None
     held: bool = False
-    redriven: bool = False
 
 
 @dataclass(slots=True)
@@ -172,10 +171,10 @@ def _park(db: sqlite3.Connection, parked: ParkedRequest) -> None:
         return
     request = parked.request
     db.execute(
-        "INSERT INTO parked VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO parked VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             *(parked.id, parked.rank, parked.object_id, request.part, request.method, request.path, request.body),
-            *(json.dumps(request.users), parked.unit, *changing, parked.redriven),
+            *(json.dumps(request.users), parked.unit, *changing),
         ),
     )
     lanes = [(lane, parked.rank, parked.id) for lane in dict.fromkeys(request.users)]

@@ -15,9 +15,7 @@ from replay_cli.model import Request
 LOADED_OF_A_LANE = 32
 """So many of a lane come back at once."""
 
-_FIELDS = (
-    "id, rank, object, part, method, path, body, users, unit, attempts, doubted, failures, spent, due, held, redriven"
-)
+_FIELDS = "id, rank, object, part, method, path, body, users, unit, attempts, doubted, failures, spent, due, held"
 _BLOCKED = """
 SELECT 1 FROM parked_lane mine JOIN parked_lane other
 ON other.lane = mine.lane AND (other.rank, other.id) < (mine.rank, mine.id)
@@ -118,10 +116,9 @@ def _take(db: sqlite3.Connection, number: int) -> Returning:
     request = Request(
         ordinals, part, method, path, body, tuple(json.loads(users)), tuple(record for _, record in records)
     )
-    failures, spent, due, held, redriven = rest
+    failures, spent, due, held = rest
     parked = ParkedRequest(
         *(number, rank, object_id, request, unit, attempts, bool(doubted), failures, spent, due, bool(held)),
-        redriven=bool(redriven),
     )
     doubts = db.execute(
         "SELECT coalesce(max(attempt), 0) FROM in_doubt WHERE object = ? AND ordinal = ? AND part = ? AND attempt > ?",

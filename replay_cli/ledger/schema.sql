@@ -56,8 +56,7 @@ CREATE TABLE parked (
     failures INTEGER NOT NULL,
     spent REAL NOT NULL,
     due REAL,
-    held INTEGER NOT NULL DEFAULT 0,
-    redriven INTEGER NOT NULL DEFAULT 0
+    held INTEGER NOT NULL DEFAULT 0
 );
 CREATE INDEX parked_due ON parked (due) WHERE due IS NOT NULL;
 
@@ -126,6 +125,7 @@ CREATE TABLE dead_letter (
     status INTEGER NOT NULL DEFAULT 0,
     delivered_parts TEXT NOT NULL DEFAULT ''
 );
+CREATE INDEX dead_letter_place ON dead_letter (object, ordinal);
 
 CREATE TABLE reply (label TEXT PRIMARY KEY, n INTEGER NOT NULL) WITHOUT ROWID;
 

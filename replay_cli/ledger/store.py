@@ -9,7 +9,7 @@ import os
 import socket
 import sqlite3
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from errno import EEXIST
 from importlib.resources import files
@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 from replay_cli import __version__
 from replay_cli.errors import FatalError, UsageError
-from replay_cli.ledger import parked
+from replay_cli.ledger import parked, redrive
 from replay_cli.ledger.group import (
     Group,
     PartOutcome,
@@ -30,8 +30,9 @@ from replay_cli.ledger.group import (
 )
 from replay_cli.ledger.parked import Loaded, ParkedBefore
 from replay_cli.ledger.reading import Reading
+from replay_cli.ledger.redrive import Block, Letter, Which
 from replay_cli.ledger.watermark import OpenBatch
-from replay_cli.model import ArchiveObject
+from replay_cli.model import ArchiveObject, Request
 
 APPLICATION_ID = 0x52504C59  # "RPLY", so that `file` and we know a checkpoint when we see one
 SCHEMA_VERSION = 1
@@ -305,6 +306,27 @@ class Store(Reading):
         """
         with self._errors():
             return parked.load(self._db, lanes, now, limit)
+
+    # -- dead letters that go back --------------------------------------------------------------------------
+
+    def redrivable(self, which: Which) -> dict[str, int]:
+        """Return how many dead letters could be sent again, by reason."""
+        with self._errors():
+            return redrive.count(self._db, which)
+
+    def letters_to_redrive(self, which: Which, limit: int | None) -> Iterator[Block]:
+        """Give the dead letters to send again, in the archive's order; a block may be taken back as it comes."""
+        with self._errors():
+            yield from redrive.blocks(self._db, which, limit)
+
+    def take_back(self, letters: Sequence[Letter], requests: Sequence[tuple[int, Request]]) -> None:
+        """Make parked requests, given as (rank, request), of dead letters: their records are pending again."""
+        with self._transaction() as db:
+            number = int(self._value("SELECT coalesce(max(id), 0) + 1 FROM parked"))
+            redrive.take_back(db, letters, requests, number)
+            db.execute("DELETE FROM meta WHERE key IN ('dead_letters_written', 'dead_letters_length')")
+
+    # -- a killed run ---------------------------------------------------------------------------------------
 
     def settle_intents(self) -> int:
         """Turn the intents that a killed run left behind into in-doubt attempts; return how many."""

@@ -127,6 +127,8 @@ def run_state(runs: Sequence[Mapping[str, Any]], *, running: bool) -> tuple[str,
     if not runs:
         return "paused", "nothing was sent yet"
     last = runs[-1]
+    if last["kind"] == "redrive" and last["state"] == "complete":  # it says nothing of what is left to read
+        last = next((entry for entry in reversed(runs) if entry["kind"] != "redrive"), last)
     if last["state"] == "running":
         return "interrupted", f"the last run (pid {last['pid']} on {last['host']}) died"
     return str(last["state"]), str(last["reason"])

@@ -119,7 +119,8 @@ def test_a_runs_numbers_add_up_warnings_aside(records: dict[tuple[str, str], int
     assert numbers["requests"] == {"attempts": 3, "by_status": {"200": 3}, "peak_per_second": 7}
 
 
-RUN = {"state": "complete", "reason": "", "pid": 7, "host": "h"}
+RUN = {"kind": "run", "state": "complete", "reason": "", "pid": 7, "host": "h"}
+REDRIVE = RUN | {"kind": "redrive"}
 
 
 @pytest.mark.parametrize(
@@ -129,6 +130,8 @@ RUN = {"state": "complete", "reason": "", "pid": 7, "host": "h"}
         ([], True, ("running", "")),
         ([RUN], False, ("complete", "")),
         ([RUN, RUN | {"state": "failed", "reason": "401"}], False, ("failed", "401")),
+        ([RUN | {"state": "paused", "reason": "later"}, REDRIVE], False, ("paused", "later")),
+        ([RUN, REDRIVE | {"state": "paused", "reason": "later"}], False, ("paused", "later")),
         ([RUN | {"state": "running"}], True, ("running", "")),
         ([RUN | {"state": "running"}], False, ("interrupted", "the last run (pid 7 on h) died")),
     ],

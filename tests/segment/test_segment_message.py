@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from replay_cli.segment.message import MAX_DEPTH, MalformedError, masked, parse, to_json
+from replay_cli.segment.message import MAX_DEPTH, MalformedError, dead_letter_record, masked, parse, to_json
 
 SECRET = "s3cr3t"
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
@@ -246,3 +246,30 @@ def test_a_deep_text_is_masked_without_a_crash(depth: int) -> None:
 def test_a_large_text_is_masked() -> None:
     text = b'{"writeKey": "%s", "a": "%s"}' % (rb"\"x" * 300_000, rb"\"y" * 300_000)
     assert masked(text) == b'{"writeKey": "***", "a": "%s"}' % (rb"\"y" * 300_000)
+
+
+LETTER = {"uri": "/a.jsonl", "ordinal": 3, "kind": "dead_lettered", "record": {"type": "track", "event": "E"}}
+
+
+@pytest.mark.parametrize(
+    ("document", "expected"),
+    [
+        (LETTER, {"type": "track", "event": "E"}),
+        (LETTER | {"kind": "rejected"}, {"type": "track", "event": "E"}),
+        (LETTER | {"record": None, "text": '{"type": "page"}'}, {"type": "page"}),
+        (LETTER | {"kind": "page"}, None),
+        ({"kind": "rejected", "record": {"type": "track"}}, None),
+        (LETTER | {"record": 3}, None),
+        ({"type": "track", "event": "E"}, None),
+    ],
+)
+def test_a_line_of_a_dead_letter_file_holds_a_message(
+    document: dict[str, Any], expected: dict[str, Any] | None
+) -> None:
+    assert dead_letter_record(document) == expected
+
+
+def test_a_dead_letter_of_what_was_no_message_is_none_either() -> None:
+    with pytest.raises(MalformedError) as caught:
+        dead_letter_record(LETTER | {"record": None, "text": "{broken"})
+    assert caught.value.reason == "malformed_json"

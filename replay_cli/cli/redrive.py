@@ -1,0 +1,60 @@
+"""`replay redrive`: send dead letters again."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+from click.core import ParameterSource
+
+from replay_cli.cli.options import (
+    OUTPUT,
+    PATH,
+    GroupedCommand,
+    credential_options,
+    delivery_options,
+    limit_option,
+    option,
+    output_options,
+)
+
+WHICH = "Which"
+EXAMPLES = (
+    "replay redrive .replay/segment-logs-3f2a9c81.ckpt --dry-run",
+    "replay redrive .replay/segment-logs-3f2a9c81.ckpt --reason http_400 --limit 100 --api-key-file key",
+)
+
+
+@click.command("redrive", cls=GroupedCommand, examples=EXAMPLES)
+@click.argument("checkpoint", type=PATH)
+@option(
+    WHICH,
+    "--reason",
+    "reasons",
+    multiple=True,
+    help="Only dead letters of this reason, its refinements included; a pattern with * is one, too. Several add up.",
+)
+@option(
+    WHICH,
+    "--status",
+    "statuses",
+    multiple=True,
+    type=click.IntRange(100, 599),
+    help="Only those whose last reply had this HTTP status. Several add up.",
+)
+@credential_options
+@delivery_options
+@limit_option("Send at most so many dead letters again.")
+@option(OUTPUT, "--dry-run", is_flag=True, help="Send nothing: show how many there are, by reason.")
+@output_options
+@click.pass_context
+def command(context: click.Context, /, checkpoint: Path, **values: Any) -> None:
+    """Send the dead letters of a job again.
+
+    Each becomes a request anew, with the job's settings; of a record with several requests,
+    only those that did not arrive are sent. Sources are not read, and rejected records stay
+    where they are. What fails again is a dead letter again.
+    """
+    from replay_cli.cli.redriving import redrive_job
+
+    given = {name for name in values if context.get_parameter_source(name) is not ParameterSource.DEFAULT}
+    redrive_job(checkpoint, values, given)

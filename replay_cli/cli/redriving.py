@@ -1,0 +1,71 @@
+"""What `replay redrive` does once its options are read."""
+
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+import orjson
+from rich.table import Table
+
+from replay_cli.cli.destination import Destination
+from replay_cli.cli.running import make_session, stored_job
+from replay_cli.cli.wiring import preparation, redrive
+from replay_cli.job import Job
+from replay_cli.ledger.redrive import Which
+from replay_cli.ledger.store import Store
+from replay_cli.redriving import take_dead_letters
+from replay_cli.report.summary import EXIT_INCOMPLETE, EXIT_OK, exit_code
+from replay_cli.report.terminal import count, error_console, print_json, print_summary
+
+
+def redrive_job(path: Path, values: dict[str, Any], given: set[str]) -> NoReturn:
+    """Send a job's dead letters again, print its summary, and exit: 0 when all of them arrived.
+
+    Args:
+        path: the checkpoint.
+        values: the options of `replay redrive`.
+        given: the names of those that were given, rather than left at their defaults.
+    """
+    which = Which(values["reasons"], values["statuses"])
+    if values["dry_run"]:
+        _show(path, which, values["limit"], as_json=values["as_json"])
+    limit = values["limit"]
+    job, values = stored_job(path, values, given)
+    session = make_session(values | {"limit": None}, Destination(job.endpoint, job.workspace_id))
+    summary = redrive(path, which, limit, session, error_console())
+    print_summary(error_console(), summary)
+    if values["as_json"]:
+        print_json(summary)
+    if summary["state"] != "complete":
+        raise click.exceptions.Exit(exit_code(summary))
+    run = summary["run"]["records"]
+    raise click.exceptions.Exit(EXIT_INCOMPLETE if run["dead_lettered"] or run["left"] else EXIT_OK)
+
+
+def _show(path: Path, which: Which, limit: int | None, *, as_json: bool) -> NoReturn:
+    """Show what would be sent again."""
+    store = Store.open(path, read_only=True)
+    try:
+        reasons = store.redrivable(which)
+        prepare = preparation(Job.from_stored(store.stored_job()))
+        taken = take_dead_letters(store, which, limit, prepare, dry=True)
+        rejected = sum(store.tallies().get("rejected", {}).values())
+    finally:
+        store.close()
+    if as_json:
+        numbers = {"records": taken.records, "requests": taken.requests, "left": taken.left, "reasons": reasons}
+        click.echo(orjson.dumps(numbers | {"rejected": rejected}, option=orjson.OPT_INDENT_2).decode())
+        raise click.exceptions.Exit(EXIT_OK)
+    table = Table(box=None, pad_edge=False, show_header=False)
+    table.add_column(min_width=22)
+    table.add_column(justify="right")
+    for reason, n in sorted(reasons.items(), key=lambda item: -item[1]):
+        table.add_row(reason, f"{n:,}")
+    console = error_console()
+    console.print(table)
+    console.print(f"would be sent again: {count(taken.records, 'record')} in {count(taken.requests, 'request')}")
+    if taken.left:
+        console.print(f"give no request any more: {count(taken.left, 'record')}")
+    if rejected:
+        console.print(f"rejected before sending, never redriven: {count(rejected, 'record')}")
+    raise click.exceptions.Exit(EXIT_OK)

@@ -1,0 +1,125 @@
+"""Dead letters that go back into the book: from `dead_letter` and its tally to `parked`, in one transaction a block."""
+
+import sqlite3
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+from replay_cli.ledger.group import Group, ParkedRequest, PartOutcome, apply_parked
+from replay_cli.model import BATCH_RECORDS, Request
+
+
+class Which(NamedTuple):
+    """Which dead letters to send again: all, or those with one of these reasons and one of these last statuses.
+
+    A reason may be a pattern (`http_4*`), and stands for those that refine it (`http_400` for `http_400:Type`).
+    """
+
+    reasons: tuple[str, ...] = ()
+    statuses: tuple[int, ...] = ()
+
+    def condition(self) -> tuple[str, list[str | int]]:
+        """Return it for SQL: the text behind WHERE, and its parameters."""
+        text, parameters = "kind = 'dead_lettered'", list[str | int]()
+        if self.reasons:
+            text += f" AND ({' OR '.join(['reason = ? OR reason GLOB ? OR reason GLOB ?'] * len(self.reasons))})"
+            for reason in self.reasons:
+                parameters += [reason, reason, f"{reason}:*"]
+        if self.statuses:
+            text += f" AND status IN ({', '.join('?' * len(self.statuses))})"
+            parameters += self.statuses
+        return text, parameters
+
+
+class Letter(NamedTuple):
+    """A dead letter: what is needed to send its record again."""
+
+    id: int
+    object_id: int
+    ordinal: int
+    reason: str
+    attempts: int
+    unit: str
+    record: bytes
+    delivered_parts: frozenset[int]
+
+
+class Block(NamedTuple):
+    """Dead letters of one object that stand near each other: they become requests together, in the order of time."""
+
+    uri: str
+    etag: str
+    first: int
+    unit: str
+    letters: list[Letter]
+
+
+def count(db: sqlite3.Connection, which: Which) -> dict[str, int]:
+    """Return how many dead letters there are, by reason."""
+    text, parameters = which.condition()
+    return dict(db.execute(f"SELECT reason, count(*) FROM dead_letter WHERE {text} GROUP BY 1", parameters))  # noqa: S608
+
+
+def blocks(db: sqlite3.Connection, which: Which, limit: int | None) -> Iterator[Block]:
+    """Give the dead letters in the archive's order, block by block; a block may be taken back as it comes."""
+    text, parameters = which.condition()
+    left, place = -1 if limit is None else limit, (-1, -1)
+    while left:
+        row = db.execute(
+            f"SELECT object, ordinal FROM dead_letter WHERE {text} AND (object, ordinal) > (?, ?) "  # noqa: S608
+            "ORDER BY object, ordinal LIMIT 1",
+            [*parameters, *place],
+        ).fetchone()
+        if row is None:
+            return
+        object_id, first = row[0], row[1] // BATCH_RECORDS * BATCH_RECORDS
+        letters = _letters(db, which, object_id, range(row[1], first + BATCH_RECORDS), left)
+        left -= len(letters) if left > 0 else 0
+        place = object_id, letters[-1].ordinal
+        uri, etag = db.execute("SELECT uri, etag FROM object WHERE id = ?", (object_id,)).fetchone()
+        yield Block(uri, etag, first, letters[0].unit, letters)
+
+
+def _letters(db: sqlite3.Connection, which: Which, object_id: int, ordinals: range, limit: int) -> list[Letter]:
+    text, parameters = which.condition()
+    doubts = "SELECT coalesce(max(attempt), 0) FROM in_doubt d WHERE d.object = l.object AND d.ordinal = l.ordinal"
+    rows = db.execute(
+        f"SELECT delivered_parts, id, object, ordinal, reason, max(attempts, ({doubts})), unit, record "  # noqa: S608
+        f"FROM dead_letter l WHERE {text} AND object = ? AND ordinal >= ? AND ordinal < ? ORDER BY ordinal LIMIT ?",
+        [*parameters, object_id, ordinals.start, ordinals.stop, limit],
+    )
+    return [_letter(*row) for row in rows]
+
+
+def _letter(delivered_parts: str, *fields: Any) -> Letter:
+    return Letter._make([*fields, frozenset(map(int, filter(None, delivered_parts.split(","))))])
+
+
+def take_back(
+    db: sqlite3.Connection, letters: Sequence[Letter], requests: Sequence[tuple[int, Request]], first_number: int
+) -> None:
+    """Make parked requests of dead letters; their records are pending again.
+
+    Args:
+        db: within a transaction.
+        letters: the dead letters.
+        requests: (rank, request) of all that is left to send of them.
+        first_number: the first free number of a parked request.
+    """
+    by_ordinal = {letter.ordinal: letter for letter in letters}
+    group = Group()
+    for number, (rank, request) in enumerate(requests, first_number):
+        letter = by_ordinal[request.ordinals[0]]
+        group.parked.append(ParkedRequest(number, rank, letter.object_id, request, letter.unit, letter.attempts))
+    apply_parked(db, group)
+    delivered = PartOutcome(None)
+    for letter in letters:
+        parts = [(letter.object_id, letter.ordinal, part, *delivered) for part in letter.delivered_parts]
+        db.executemany("INSERT OR IGNORE INTO settled_part VALUES (?, ?, ?, ?, ?, ?)", parts)
+    tallies = Counter((letter.object_id, letter.reason) for letter in letters)
+    db.executemany(
+        "UPDATE tally SET n = n - ? WHERE object = ? AND outcome = 'dead_lettered' AND reason = ?",
+        [(n, object_id, reason) for (object_id, reason), n in tallies.items()],
+    )
+    db.execute("DELETE FROM tally WHERE n = 0")
+    db.executemany("DELETE FROM dead_letter WHERE id = ?", [(letter.id,) for letter in letters])
