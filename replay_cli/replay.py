@@ -8,11 +8,9 @@ are on their way; the requests of users who cannot go on wait in the checkpoint.
 import asyncio
 import random
 import time
-from collections import deque
 from collections.abc import Callable, Coroutine, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from datetime import UTC, datetime
 from typing import NamedTuple
 
 from replay_cli.archive import ReadingStoppedError, Source, StoppableSource, read
@@ -20,7 +18,6 @@ from replay_cli.delivery.backoff import backoff
 from replay_cli.delivery.cap import Cap
 from replay_cli.delivery.fair_use import FairUse
 from replay_cli.delivery.lanes import Lanes
-from replay_cli.delivery.outage import BudgetClock, OutageWatch, Probe, Prober
 from replay_cli.delivery.transport import Transport
 from replay_cli.errors import DamagedObjectError, FatalError, ReplayError
 from replay_cli.ledger.ledger import Ledger
@@ -33,11 +30,10 @@ from replay_cli.policy import InDoubt, OnExhausted, Policy
 from replay_cli.preparation import Prepared
 from replay_cli.sending import Attempt, Sending
 from replay_cli.settlement import Pending, Settlement, Work, rank
+from replay_cli.standstill import Standstill
 
 GRACE = 10.0
 """Seconds that requests in flight may take to finish when a run is asked to stop."""
-PROBE_EVERY = 1.0
-"""Seconds between attempts while everything fails."""
 _PARKED_AFTER = 4
 """A request that has failed so often while others pass waits in the checkpoint, and its user's others behind it."""
 _LONG_WAIT = 5.0
@@ -129,13 +125,11 @@ class Replay:
         self._ledger = ledger
         self._cap = cap
         self._policy = policy
-        self._check = check
         self._loop = asyncio.get_running_loop()
         self._random = random.Random()
         self._window = max(2 * policy.concurrency, 1000)
         self._lanes: Lanes[Pending] = Lanes()
         self._ready: asyncio.Queue[Pending | None] = asyncio.Queue()
-        self._held: deque[Pending] = deque()
         self._fair_use = FairUse()
         self._sending = Sending(ledger, transport, cap, self._fair_use)
         self._settlement = Settlement(ledger, standing.parked.next_number)
@@ -148,15 +142,18 @@ class Replay:
         self._stopping = False
         self._senders: set[asyncio.Task[None]] = set()
         self._helpers: set[asyncio.Task[None]] = set()
-        self._clock = BudgetClock()
-        self._watch: OutageWatch[Pending] = OutageWatch()
+        self._standstill = Standstill(
+            self._sending,
+            cap,
+            policy.retry_for,
+            check,
+            start=lambda helper: self._start_task(self._helpers, helper),
+            probe=lambda pending: self._start_task(self._senders, self._probe(pending)),
+            go=self._ready.put_nowait,
+            pause_run=lambda reason: self.stop(Ending("paused", reason)),
+        )
         self._suspects: list[_Suspect] = []
         self._asking = False
-        self._outage = False
-        self._down_since = float("inf")
-        self._prober = Prober()
-        self._paused_until = 0.0
-        self._answered_at = self._loop.time()
         self._trouble = ""
         self._reading = True
         self._limited = False
@@ -209,13 +206,12 @@ class Replay:
         return self._stopping
 
     def snapshot(self) -> Snapshot:
-        paused = self._loop.time() < self._paused_until
         return Snapshot(
             consumed=self._finished_bytes + self._current_bytes,
             waiting=self._waiting + self._parking.count,
             parked=self._parking.count,
             in_flight=self._sending.in_flight,
-            held_by="everything fails" if self._outage else "after a 429" if paused else "",
+            held_by=self._standstill.reason,
             per_second=self._cap.meter.per_second(),
             trouble=self._trouble,
         )
@@ -253,14 +249,14 @@ class Replay:
 
     def _settle_run(self) -> None:
         """End the run when nothing is left to do in it."""
-        if self._reading or self._waiting or self._over.done():
+        if self._waiting or self._over.done():
             return
-        if self._limited:
+        if self._limited and not self._reading:
             self.stop(Ending("paused", f"--limit {self._policy.limit} is reached"))
-        elif not self._parking.count:
-            self.stop(Ending("complete"))
-        else:
+        elif self._is_stuck():
             self._fetch.set()
+        elif not self._reading:
+            self.stop(Ending("complete"))
 
     # -- reading ----------------------------------------------------------------------------------------------
 
@@ -352,6 +348,7 @@ class Replay:
         users = pending.request.users
         if pending.doubted and self._policy.in_doubt is InDoubt.DEAD_LETTER:
             self._settlement.give_up(pending, "in_doubt", "an earlier attempt ended in doubt")
+            self._fetch_behind(users)
         elif pending.parked is None and (
             self._parking.holds_back(users) or any(self._lanes.length(user) >= LONGEST_LANE for user in users)
         ):
@@ -399,7 +396,7 @@ class Replay:
         while True:
             self._fetch.clear()
             wait = self._parking.next_due - time.time()
-            if self._waiting < 2 * self._window and (self._parking.has_wanted or wait <= 0 or self._is_drained()):
+            if self._waiting < 2 * self._window and (self._parking.has_wanted or wait <= 0 or self._is_stuck()):
                 return
             with suppress(TimeoutError):
                 async with asyncio.timeout(None if wait == float("inf") else max(wait, _SHORTEST_WAIT)):
@@ -413,7 +410,7 @@ class Replay:
             self._settle_run()
             return
         if pending.spent:  # it was parked because it was at fault
-            pending.failing_since = self._clock.now(self._loop.time())
+            pending.failing_since = self._standstill.now()
             pending.passes_before = -1
         self._parking.remove(pending.request.users)
         self._update_room()
@@ -437,14 +434,15 @@ class Replay:
         self._fetch.set()
         self._go_on(freed)
 
-    def _is_drained(self) -> bool:
-        """Tell whether nothing is left but what is parked."""
-        return not self._reading and not self._waiting and self._parking.count > 0
+    def _is_stuck(self) -> bool:
+        """Tell whether nothing goes on until a parked request comes back."""
+        reading = self._reading and not self._parking.is_full
+        return not reading and not self._waiting and self._parking.count > 0
 
     def _note_stuck(self) -> None:
         """Pause the run when nothing is left but requests whose budget is used up, and those behind them."""
         nothing_comes = self._parking.next_due == float("inf") and not self._parking.has_wanted
-        if self._is_drained() and nothing_comes and not self._over.done():
+        if self._is_stuck() and nothing_comes and not self._over.done():
             self.stop(Ending("paused", f"{self._parking.count} requests keep failing; run again to try them again"))
 
     # -- sending ----------------------------------------------------------------------------------------------
@@ -471,7 +469,13 @@ class Replay:
             if self._sending.is_open:
                 await self._send(pending)
             else:
-                self._held.append(pending)
+                self._standstill.hold(pending)
+
+    async def _probe(self, pending: Pending) -> None:
+        try:
+            await self._send(pending, probe=True)
+        finally:
+            self._standstill.note_probe_end()
 
     async def _send(self, pending: Pending, *, probe: bool = False) -> None:
         attempt = await self._sending.attempt(pending, probe=probe)
@@ -487,8 +491,6 @@ class Replay:
         self._ledger.conclude(attempt.keys, attempt.reply.label, outcome.reason if doubtful else None)
         self._trouble = "" if outcome.verdict is Verdict.DELIVERED else outcome.detail
         pending.doubted |= doubtful
-        if not outcome.pause:
-            self._answered_at = self._loop.time()
         match outcome.verdict:
             case Verdict.DELIVERED:
                 self._settlement.deliver(pending)
@@ -501,7 +503,7 @@ class Replay:
                 self._later(pending, 0)
                 self.fail(FatalError(f"no other request would pass either: {outcome.detail}"))
             case _ if outcome.pause:
-                self._pause(outcome)
+                self._standstill.note_limit(outcome.pause)
                 self._later(pending, 0)
             case _:
                 self._note_failure(pending, outcome, attempt.reply)
@@ -520,11 +522,15 @@ class Replay:
         freed = self._lanes.leave(pending.place)
         self._waiting -= 1
         self._moving -= 1
-        for lane in pending.place.lanes:
-            if self._parking.want(lane, self._lanes.length(lane)):
-                self._fetch.set()
         pending.place = None
+        self._fetch_behind(pending.request.users)
         self._go_on(freed)
+
+    def _fetch_behind(self, users: Sequence[str]) -> None:
+        """Fetch the next parked requests of users of whom few are left in memory."""
+        for user in users:
+            if self._parking.want(user, self._lanes.length(user)):
+                self._fetch.set()
 
     def _go_on(self, freed: list[Pending]) -> None:
         for follower in freed:
@@ -537,30 +543,35 @@ class Replay:
 
     def _note_pass(self) -> None:
         """Note that the destination is there, so that who still fails is at fault."""
-        self._watch.note_pass()
-        self._end_outage()
+        self._standstill.note_pass()
         self._condemn_suspects()
 
     def _note_failure(self, pending: Pending, outcome: Outcome, reply: Reply) -> None:
-        now = self._loop.time()
-        doubtful = outcome.verdict is Verdict.IN_DOUBT
+        standstill = self._standstill
+        doubtful, connected = outcome.verdict is Verdict.IN_DOUBT, reply.failure is not Failure.NOT_SENT
         if pending.failing_since is None:
-            pending.failing_since = self._clock.now(now)
-            pending.passes_before = self._watch.passes
-        at_fault = self._watch.passes > pending.passes_before
-        connected = reply.failure is not Failure.NOT_SENT
-        self._watch.note_failure(pending, now, at_fault=at_fault, connected=connected)
-        self._prober.note_failure(doubtful=doubtful)
+            pending.failing_since, pending.passes_before = standstill.now(), standstill.passes
+        at_fault = standstill.passes > pending.passes_before
+        standstill.note_failure(
+            pending, at_fault=at_fault, connected=connected, doubtful=doubtful, detail=outcome.detail
+        )
         if doubtful and self._policy.in_doubt is InDoubt.DEAD_LETTER:
             self._give_up(pending, "in_doubt", f"{outcome.reason}: {outcome.detail}", reply.status)
-        elif self._outage:
+        elif standstill.is_outage:
             self._later(pending, 0)
         else:
             pending.failures += connected
-            spent = pending.spent + self._clock.now(now) - pending.failing_since
+            spent = pending.spent + standstill.now() - pending.failing_since
             self._try_again(pending, outcome, reply.status, spent, at_fault=at_fault)
-        if not self._outage and self._watch.is_outage(self._moving):
+        if standstill.must_begin(self._moving):
             self._begin_outage()
+
+    def _begin_outage(self) -> None:
+        self._standstill.begin()
+        for suspect in self._suspects:
+            self._moving += 1
+            self._later(suspect.pending, 0)
+        self._suspects.clear()
 
     def _try_again(self, pending: Pending, outcome: Outcome, status: int, spent: float, *, at_fault: bool) -> None:
         """Try a request again while its budget lasts: from memory, or parked if it is at fault itself."""
@@ -579,23 +590,19 @@ class Replay:
 
     def _judge_suspects(self) -> None:
         """When nothing else goes that could pass or fail, ask the destination whether it is there."""
-        if self._suspects and not self._moving and not (self._asking or self._outage or self._stopping):
+        if self._suspects and not self._moving and not (self._asking or self._standstill.is_outage or self._stopping):
             self._asking = True
             self._start_task(self._helpers, self._ask_about_suspects())
 
     async def _ask_about_suspects(self) -> None:
-        is_there = await self._ask()
+        is_there = await self._standstill.ask()
         self._asking = False
-        if not self._suspects or self._moving or self._outage:
+        if not self._suspects or self._moving or self._standstill.is_outage:
             return
-        if is_there and (self._watch.passes or self._standing.delivered):
+        if is_there and (self._standstill.passes or self._standing.delivered):
             self._condemn_suspects()
         else:
             self._begin_outage()
-
-    async def _ask(self) -> bool:
-        reply = await self._sending.ask(self._check)
-        return 200 <= reply.status < 300
 
     def _condemn_suspects(self) -> None:
         """Give up those whose budget was used up while the destination was there."""
@@ -606,86 +613,3 @@ class Replay:
                 self._park(pending, 0, held=True)
             else:
                 self._give_up(pending, reason, detail, status)
-
-    # -- when nobody may go -----------------------------------------------------------------------------------
-
-    def _pause(self, outcome: Outcome) -> None:
-        """Hold everybody back after a 429: the quota is the workspace's, not the message's."""
-        now = self._loop.time()
-        self._end_outage()
-        if self._stopping or now + outcome.pause <= self._paused_until:
-            return
-        if now - self._answered_at > self._policy.retry_for:
-            self.stop(Ending("paused", "nothing but 429 for --retry-for: live traffic leaves nothing of the quota"))
-            return
-        if outcome.pause > self._policy.retry_for:
-            at = datetime.fromtimestamp(time.time() + outcome.pause, UTC).isoformat(" ", "seconds")
-            wait = f"MoEngage asks to wait {outcome.pause:.0f} s, longer than --retry-for"
-            self.stop(Ending("paused", f"{wait}: run again after {at}"))
-            return
-        self._cap.slow_down(outcome.pause)
-        self._paused_until = now + outcome.pause
-        self._hold_back(now)
-        self._loop.call_at(self._paused_until, self._release)
-
-    def _begin_outage(self) -> None:
-        """Everything fails: spend no attempts but a probe a second, and give back what was spent."""
-        self._outage = True
-        self._down_since = self._watch.since
-        self._hold_back(self._down_since)
-        for pending, failures in self._watch.failures().items():
-            pending.failures = max(0, pending.failures - failures)
-            if not pending.failures and not pending.spent:
-                pending.failing_since = None
-        for suspect in self._suspects:
-            self._moving += 1
-            self._later(suspect.pending, 0)
-        self._suspects.clear()
-        self._start_task(self._helpers, self._probe_until_back())
-
-    def _end_outage(self) -> None:
-        if self._outage:
-            self._outage = False
-            self._release()
-
-    def _hold_back(self, since: float) -> None:
-        self._clock.freeze(since)
-        self._sending.hold()
-
-    def _release(self) -> None:
-        """Let everybody go when neither a 429 nor an outage holds them back."""
-        now = self._loop.time()
-        if self._outage or now < self._paused_until:
-            return
-        self._clock.go_on(now)
-        self._sending.release()
-        while self._held:
-            self._ready.put_nowait(self._held.popleft())
-
-    async def _probe_until_back(self) -> None:
-        since = self._down_since
-        while self._outage and self._down_since == since:
-            if self._loop.time() - since > self._policy.retry_for:
-                longest = f"{self._policy.retry_for:.0f} s (--retry-for)"
-                self.stop(Ending("paused", f"nothing has passed for {longest}, the last attempt: {self._trouble}"))
-                return
-            self._send_probe()
-            await asyncio.sleep(PROBE_EVERY)
-
-    def _send_probe(self) -> None:
-        now = self._loop.time()
-        probe = self._prober.choose(now)
-        if probe is Probe.CHECK:
-            self._start_task(self._helpers, self._probe_by_check())
-        elif probe is Probe.REQUEST and self._held:
-            self._prober.note_sent(now)
-            self._start_task(self._senders, self._probe_with(self._held.popleft()))
-
-    async def _probe_by_check(self) -> None:
-        self._prober.note_check(await self._ask())
-
-    async def _probe_with(self, pending: Pending) -> None:
-        try:
-            await self._send(pending, probe=True)
-        finally:
-            self._prober.note_end()

@@ -22,20 +22,17 @@ _UNANSWERED = 5.0
 class OutageWatch(Generic[T]):
     """Watches attempts fail and pass.
 
-    `passes` counts those that passed: were delivered or refused, so that the destination is there. `since` is when
-    the first one failed of those of which none has passed since (infinity: there is none).
+    `since` is when the first one failed of those of which none has passed since (infinity: there is none).
     """
 
     def __init__(self) -> None:
-        self.passes = 0
         self.since = float("inf")
         self._failed: Counter[T] = Counter()
         self._suspicious: set[T] = set()
         self._unconnected = 0
 
     def note_pass(self) -> None:
-        """Note that an attempt passed."""
-        self.passes += 1
+        """Note that an attempt passed: was delivered or refused, so that the destination is there."""
         self.since = float("inf")
         self._failed.clear()
         self._suspicious.clear()
