@@ -114,7 +114,7 @@ def test_reason_status_and_limit_choose(tmp_path: Path, sandbox: SandboxProcess)
     }
     assert redrive(tmp_path, "--reason", "http_500").summary["run"]["records"]["read"] == 0
     assert redrive(tmp_path, "--reason", "http_400", "--limit", "10").summary["run"]["records"]["delivered"] == 10
-    assert arrived(sandbox)[before:] == [0, 3, 6, 9, 12, 15, 18, 21, 24, 27]
+    assert sorted(arrived(sandbox)[before:]) == [0, 3, 6, 9, 12, 15, 18, 21, 24, 27]
     assert redrive(tmp_path, "--reason", "http_4*", "--status", "413").summary["run"]["records"]["delivered"] == 30
     assert {letter["reason"] for letter in letters(tmp_path)} == {"http_400:InvalidParams:event", "in_doubt"}
     both = redrive(tmp_path, "--reason", "in_doubt", "--reason", "http_400")

@@ -33,8 +33,8 @@ def start(cwd: Path, *arguments: str, **changes: str) -> "subprocess.Popen[str]"
 class Finished:
     """A command that ended: its exit code, its output, and its summary where `--json` was given."""
 
-    def __init__(self, process: "subprocess.Popen[str]") -> None:
-        self.out, self.err = process.communicate(timeout=_SECONDS)
+    def __init__(self, process: "subprocess.Popen[str]", seconds: float = _SECONDS) -> None:
+        self.out, self.err = process.communicate(timeout=seconds)
         self.code = process.returncode
 
     @property
