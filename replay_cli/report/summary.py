@@ -33,7 +33,7 @@ def make_summary(
         state: running, complete, paused, interrupted or failed.
         reason: why, in a sentence; empty when there is nothing to say.
         book: outcome → reason → records.
-        totals: read, pending, in_doubt, objects, complete, ignored, peak.
+        totals: read, pending, parked, in_doubt, objects, complete, ignored, peak.
         replies: status or failure → attempts.
         damage: uri → what is wrong with it, of the objects that could not be read to their end.
         changed: uris of objects that changed after they were finished.
@@ -50,6 +50,7 @@ def make_summary(
         "rejected": dict(book.get("rejected", {})),
         "dead_lettered": dict(book.get("dead_lettered", {})),
         "warnings": dict(book.get("warning", {})),
+        "parked": totals.get("parked", 0),
         "in_doubt": totals["in_doubt"],
         "requests": _requests(replies, totals["peak"]),
         "objects": {

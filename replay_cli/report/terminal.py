@@ -45,7 +45,10 @@ def _book(summary: Summary) -> Table:
     for outcome in ("delivered", "skipped", "rejected", "dead_lettered", "pending"):
         style = "red" if outcome in ("rejected", "dead_lettered") and records[outcome] else ""
         reasons = summary[outcome] if outcome in _WITH_REASONS else {}
-        table.add_row(f"  {outcome.replace('_', ' ')}", f"{records[outcome]:,}", _by_reason(reasons), style=style)
+        note = _by_reason(reasons)
+        if outcome == "pending" and summary["parked"]:
+            note = Text(f"{summary['parked']:,} parked: their user waits for a message that fails, or for its turn")
+        table.add_row(f"  {outcome.replace('_', ' ')}", f"{records[outcome]:,}", note, style=style)
     if summary["warnings"]:
         table.add_row("warnings", f"{sum(summary['warnings'].values()):,}", _by_reason(summary["warnings"]))
     requests = summary["requests"]
