@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 CLEAN_FOLDERS := $(addprefix sample_archives/,segment-logs data-lake nested-parquet json-column-parquet)
 
-.PHONY: help demo test lint format bench clean
+.PHONY: help demo test lint format bench matrix soak clean
 .DEFAULT_GOAL := help
 
 help: ## what there is
@@ -32,8 +32,14 @@ format: $(READY) ## format the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(READY) ## measure, and print the table (ten minutes)
+bench: $(READY) ## measure, and print the table (20 minutes)
 	$(BIN)/python -m benchmarks
+
+matrix: $(READY) ## meet every fault, and print the table (two minutes)
+	$(BIN)/python -m tests.run.test_run_matrix
+
+soak: $(READY) ## replay 100,000 messages under all faults at once, with outages and kills (25 minutes)
+	$(BIN)/python -m pytest tests/soak/soak_run.py
 
 clean: ## remove what was built
 	rm -rf $(VENV) build dist *.egg-info

@@ -4,12 +4,31 @@ import hashlib
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 from replay_cli.errors import UsageError
 
 CHECKPOINTS = Path(".replay")
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9._-]+")
+
+
+class Difference(NamedTuple):
+    """A setting that is not the checkpoint's, and both values as people read them."""
+
+    setting: str
+    before: str
+    after: str
+
+    def refuse(self) -> NoReturn:
+        """Refuse to go on with it.
+
+        Raises:
+            UsageError: always.
+        """
+        raise UsageError(
+            f"--{self.setting.replace('_', '-')} was {self.before} until now in this job and is {self.after} here: use "
+            "the same again, go on with the new one with --amend REASON, or begin a new job with --restart"
+        )
 
 
 class Job(NamedTuple):
@@ -46,7 +65,7 @@ class Job(NamedTuple):
         return cls(tuple(stored["sources"]), stored["endpoint"], stored["workspace_id"], stored["settings"])
 
     def require_same(self, stored: "Job", checkpoint: Path) -> None:
-        """Check that a checkpoint belongs to this job and was made with the same settings.
+        """Check that a checkpoint belongs to this job.
 
         Raises:
             UsageError: it does not; the text names the first difference.
@@ -58,13 +77,15 @@ class Job(NamedTuple):
                     f"{checkpoint} belongs to another job: its {what.replace('_', ' ')} "
                     f"{'are' if what == 'sources' else 'is'} {_shown(theirs[what])}, not {_shown(ours[what])}"
                 )
-        for option in sorted(ours["settings"].keys() | theirs["settings"].keys()):
-            then, now = theirs["settings"].get(option), ours["settings"].get(option)
-            if then != now:
-                raise UsageError(
-                    f"--{option.replace('_', '-')} was {_shown(then)} when this job began and is {_shown(now)} now: "
-                    "use the same again, or begin a new job with --restart"
-                )
+
+    def differences(self, stored: "Job") -> list[Difference]:
+        """Return the settings that are not those of a checkpoint, by name."""
+        ours, theirs = self.settings, stored.settings
+        return [
+            Difference(setting, _shown(theirs.get(setting)), _shown(ours.get(setting)))
+            for setting in sorted(ours.keys() | theirs.keys())
+            if theirs.get(setting) != ours.get(setting)
+        ]
 
 
 def _shown(value: Any) -> str:

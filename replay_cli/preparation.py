@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import orjson
 
@@ -31,8 +31,7 @@ class Prepared(NamedTuple):
     """What became of a batch. Every record is in exactly one of the three lists (blank lines are in none).
 
     `requests` are in the order in which they are sent: by time as instants, records without a time staying behind
-    the one before them. `warnings` counts records by rule. `message_ids` are those of the records that become requests,
-    as archived, by ordinal.
+    the one before them. `warnings` counts records by rule.
     """
 
     batch: RecordBatch
@@ -41,7 +40,6 @@ class Prepared(NamedTuple):
     skipped: list[Skipped]
     rejected: list[Rejected]
     warnings: Counter[str]
-    message_ids: dict[int, Any]
 
 
 class Preparation:
@@ -62,8 +60,8 @@ class Preparation:
     def __call__(self, batch: RecordBatch) -> Prepared:
         """Prepare one batch; never raises for what is in it."""
         now = iso_instant(self._clock())
-        prepared = Prepared(batch, 0, [], [], [], Counter(), {})
-        requests, times, ids = prepared.requests, [""], prepared.message_ids
+        prepared = Prepared(batch, 0, [], [], [], Counter())
+        requests, times = prepared.requests, [""]
         # Every replayed message passes here, so the loop is written for speed: few calls, few look-ups.
         loads, dumps, new, map_message, blank = orjson.loads, orjson.dumps, tuple.__new__, self._map, 0
         for ordinal, record in enumerate(batch.records, batch.first):
@@ -92,7 +90,6 @@ class Preparation:
                     time = self._odd_time(time, times[-1], prepared)
                 if time > now:
                     refuse_future(message["timestamp"])
-                ids[ordinal] = message.get("messageId")
                 for part, (path, body, users) in enumerate(drafts):
                     user = body.get("user_id")
                     if user is not None and is_reserved(user):

@@ -44,7 +44,7 @@ def _requests(block: Block, prepare: Callable[[RecordBatch], Prepared]) -> Itera
     prepared = prepare(_batch(block, by_ordinal))
     for index, request in enumerate(prepared.requests):
         if not all(request.part in by_ordinal[ordinal].delivered_parts for ordinal in request.ordinals):
-            yield rank(block.letters[0].object_id, block.first, index), request
+            yield rank(block.place, block.first, index), request
 
 
 def _batch(block: Block, letters: dict[int, Letter]) -> RecordBatch:

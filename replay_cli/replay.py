@@ -8,7 +8,7 @@ are on their way; the requests of users who cannot go on wait in the checkpoint.
 import asyncio
 import random
 import time
-from collections.abc import Callable, Coroutine, Generator, Sequence
+from collections.abc import Callable, Coroutine, Generator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import NamedTuple
@@ -20,6 +20,7 @@ from replay_cli.delivery.fair_use import FairUse
 from replay_cli.delivery.lanes import Lanes
 from replay_cli.delivery.transport import Transport
 from replay_cli.errors import DamagedObjectError, FatalError, ReplayError
+from replay_cli.ledger.changes import SentBefore
 from replay_cli.ledger.ledger import Ledger
 from replay_cli.ledger.parked import ParkedBefore, Returning
 from replay_cli.ledger.watermark import OpenBatch
@@ -29,7 +30,7 @@ from replay_cli.parking import LONGEST_LANE, Parking
 from replay_cli.policy import InDoubt, OnExhausted, Policy
 from replay_cli.preparation import Prepared
 from replay_cli.sending import Attempt, Sending
-from replay_cli.settlement import Pending, Settlement, Work, rank
+from replay_cli.settlement import Pending, Settlement, Work, known_by, rank
 from replay_cli.standstill import Standstill
 
 GRACE = 10.0
@@ -80,6 +81,13 @@ class _Begin(NamedTuple):
     work: Work
 
 
+class _Next(NamedTuple):
+    """A batch, and what its records are known by."""
+
+    prepared: Prepared
+    hashes: dict[int, bytes]
+
+
 class _End(NamedTuple):
     work: Work
     damage: str | None
@@ -92,6 +100,10 @@ class _Suspect(NamedTuple):
     reason: str
     detail: str
     status: int
+
+
+_Turn = tuple[int, int, Pending | None]
+"""(rank, number, request), None to end: requests go by rank, and of one rank as they came."""
 
 
 class Replay:
@@ -129,13 +141,17 @@ class Replay:
         self._random = random.Random()
         self._window = max(2 * policy.concurrency, 1000)
         self._lanes: Lanes[Pending] = Lanes()
-        self._ready: asyncio.Queue[Pending | None] = asyncio.Queue()
+        self._ready: asyncio.PriorityQueue[_Turn] = asyncio.PriorityQueue()
+        self._turns = 0
         self._fair_use = FairUse()
         self._sending = Sending(ledger, transport, cap, self._fair_use)
         self._settlement = Settlement(ledger, standing.parked.next_number)
         self._parking = Parking(standing.parked.lanes, standing.parked.requests)
         self._fetch = asyncio.Event()
+        self._gone_back: set[str] = set()  # the users parked again since the last fetch began
         self._read_again = asyncio.Event()
+        self._behind = {work.id for work in standing.work if work.is_behind}
+        self._sent_before: SentBefore | None = None
         self._has_room = asyncio.Event()
         self._has_room.set()
         self._over: asyncio.Future[Ending] = self._loop.create_future()
@@ -149,7 +165,7 @@ class Replay:
             check,
             start=lambda helper: self._start_task(self._helpers, helper),
             probe=lambda pending: self._start_task(self._senders, self._probe(pending)),
-            go=self._ready.put_nowait,
+            go=self._put,
             pause_run=lambda reason: self.stop(Ending("paused", reason)),
         )
         self._suspects: list[_Suspect] = []
@@ -240,7 +256,7 @@ class Replay:
         while not self._ready.empty():
             self._ready.get_nowait()
         for _ in self._senders:
-            self._ready.put_nowait(None)
+            self._put(None)
         tasks = self._senders | self._helpers
         _, late = await asyncio.wait(tasks, timeout=GRACE) if tasks else (None, ())
         for task in late:
@@ -277,23 +293,26 @@ class Replay:
         self._note_read_again()
         self._settle_run()
 
-    def _steps(self) -> Generator[_Begin | Prepared | _End]:
+    def _steps(self) -> Generator[_Begin | _Next | _End]:
         """Read all objects, in the reader's thread."""
         for work in self._standing.work:
             yield _Begin(work)
             damage = None
             try:
                 for batch in read(StoppableSource(self._source, self._stopped), work.object, work.watermark):
-                    yield self._prepare(batch)
+                    prepared = self._prepare(batch)
+                    yield _Next(prepared, known_by(prepared))
             except DamagedObjectError as error:
                 damage = error.cause
             yield _End(work, damage)
 
-    async def _take(self, step: _Begin | Prepared | _End) -> None:
+    async def _take(self, step: _Begin | _Next | _End) -> None:
         if isinstance(step, _Begin):
             self._current = step.work
-            self._ledger.begin_object(step.work.id, step.work.watermark)
+            self._place = self._ledger.begin_object(step.work.id, step.work.watermark, step.work.place)
+            self._sent_before = await self._ledger.sent_before(step.work.id) if step.work.earlier else None
         elif isinstance(step, _End):
+            self._behind.discard(step.work.id)
             self._ledger.end_object(step.work.id, step.damage)
             self._finished_bytes += step.work.object.size
             self._current_bytes = 0
@@ -301,27 +320,28 @@ class Replay:
             await self._has_room.wait()
             await self._ledger.has_room()
             await self._admit(self._current, step)
-            self._current_bytes = step.batch.consumed
+            self._current_bytes = step.prepared.batch.consumed
 
-    async def _admit(self, work: Work, prepared: Prepared) -> None:
+    async def _admit(self, work: Work, step: _Next) -> None:
         """Take a batch into the book and its requests into their lanes, a few at a time to keep the loop on time."""
-        batch = self._open(work, prepared)
+        prepared = step.prepared
+        batch = self._open(work, prepared, step.hashes)
         unit = str(prepared.batch.unit)
         for index, request in enumerate(prepared.requests):
             if index % _ADMITTED_AT_ONCE == 0 and not request.part:  # the requests of one record stay together
                 await asyncio.sleep(0)
             if self._settlement.is_settled(batch, request):
                 continue
-            if not self._may_admit():
+            if not request.part and not self._may_admit():
                 break
             doubts = work.doubts.get((request.ordinals[0], request.part), 0)
-            order = rank(work.id, batch.first, index)
+            order = rank(self._place, batch.first, index)
             self._enter(Pending(request, work.id, batch, order, unit, attempts=doubts, doubted=doubts > 0))
         self._note_read_again()
         self._update_room()
         self._settle_run()
 
-    def _open(self, work: Work, prepared: Prepared) -> OpenBatch:
+    def _open(self, work: Work, prepared: Prepared, hashes: Mapping[int, bytes]) -> OpenBatch:
         batch = work.batches.pop(prepared.batch.first, None)
         if (batch and batch.next != prepared.batch.next) or any(first < prepared.batch.next for first in work.batches):
             raise FatalError(
@@ -329,10 +349,12 @@ class Replay:
                 "fit it: go on with the version of replay that began the job, or begin anew with --restart"
             )
         if batch is None:
-            batch = self._settlement.open(work, prepared)
+            batch = self._settlement.open(work, prepared, hashes, self._sent_before)
         else:
             self._settlement.resume(batch, prepared)
         self._settlement.take(batch, prepared, work.parts)
+        if work.earlier and batch.next >= work.earlier.extent:
+            self._behind.discard(work.id)
         return batch
 
     def _may_admit(self) -> bool:
@@ -349,9 +371,7 @@ class Replay:
         if pending.doubted and self._policy.in_doubt is InDoubt.DEAD_LETTER:
             self._settlement.give_up(pending, "in_doubt", "an earlier attempt ended in doubt")
             self._fetch_behind(users)
-        elif pending.parked is None and (
-            self._parking.holds_back(users) or any(self._lanes.length(user) >= LONGEST_LANE for user in users)
-        ):
+        elif pending.parked is None and (self._parking.holds_back(users) or self._has_too_many(pending.request)):
             self._settlement.park(pending, None)
             self._parking.add(users)
         else:
@@ -360,9 +380,13 @@ class Replay:
             if may_go:
                 self._start(pending)
 
+    def _has_too_many(self, request: Request) -> bool:
+        """Tell whether a user has so many requests in memory that this one, and all of its record, waits elsewhere."""
+        return not request.part and any(self._lanes.length(user) >= LONGEST_LANE for user in request.users)
+
     def _note_read_again(self) -> None:
         """Let parked requests come back once everything is in its lanes that the archive has before them."""
-        if not self._reading or not any(work.batches for work in self._standing.work):
+        if not self._reading or not (self._behind or any(work.batches for work in self._standing.work)):
             self._read_again.set()
 
     def _update_room(self) -> None:
@@ -383,12 +407,14 @@ class Replay:
             await self._until_wanted()
             lanes = self._parking.take_wanted()
             self._parking.next_due = float("inf")  # those parked from now on tell theirs
+            self._gone_back.clear()
             loaded = await self._ledger.load_parked(lanes, self._window)
-            if len(loaded.requests) >= self._window:
+            if len(loaded.requests) >= self._window and not self._limited:
                 self._parking.want_again(lanes)
             self._parking.next_due = min(self._parking.next_due, loaded.next_due)
             for returning in loaded.requests:
                 self._return(returning)
+            self._settle_run()
             self._note_stuck()
 
     async def _until_wanted(self) -> None:
@@ -396,7 +422,8 @@ class Replay:
         while True:
             self._fetch.clear()
             wait = self._parking.next_due - time.time()
-            if self._waiting < 2 * self._window and (self._parking.has_wanted or wait <= 0 or self._is_stuck()):
+            nothing_comes = wait == float("inf") and self._is_stuck()
+            if self._waiting < 2 * self._window and (self._parking.has_wanted or wait <= 0 or nothing_comes):
                 return
             with suppress(TimeoutError):
                 async with asyncio.timeout(None if wait == float("inf") else max(wait, _SHORTEST_WAIT)):
@@ -405,9 +432,11 @@ class Replay:
     def _return(self, returning: Returning) -> None:
         """Take a parked request back; one that an earlier run parked counts towards `--limit`."""
         pending = self._settlement.bring_back(returning)
-        if returning.parked.id < self._standing.parked.next_number and not self._may_admit():
+        users, is_earlier = pending.request.users, returning.parked.id < self._standing.parked.next_number
+        overtakes = not self._gone_back.isdisjoint(users)  # one that was parked again while this one was fetched
+        if overtakes or (is_earlier and not self._may_admit()):
             self._settlement.park(pending, None)
-            self._settle_run()
+            self._gone_back.update(users)
             return
         if pending.spent:  # it was parked because it was at fault
             pending.failing_since = self._standstill.now()
@@ -429,6 +458,7 @@ class Replay:
             self._parking.add(follower.request.users)
         for member in family:
             member.place = None
+            self._gone_back.update(member.request.users)
         self._waiting -= len(family)
         self._moving -= 1
         self._fetch.set()
@@ -458,12 +488,17 @@ class Replay:
 
     def _later(self, pending: Pending, delay: float) -> None:
         if delay > 0:
-            self._loop.call_later(delay, self._ready.put_nowait, pending)
+            self._loop.call_later(delay, self._put, pending)
         else:
-            self._ready.put_nowait(pending)
+            self._put(pending)
+
+    def _put(self, pending: Pending | None) -> None:
+        """Queue a request that may go: the earliest in the archive goes first, or long lanes would lag behind."""
+        self._turns += 1
+        self._ready.put_nowait((pending.rank if pending else 0, self._turns, pending))
 
     async def _send_ready(self) -> None:
-        while (pending := await self._ready.get()) is not None:
+        while (pending := (await self._ready.get())[2]) is not None:
             if self._stopping:
                 return
             if self._sending.is_open:

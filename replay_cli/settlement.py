@@ -7,20 +7,22 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from replay_cli.delivery.lanes import Place
+from replay_cli.ledger.changes import Earlier, SentBefore, bitmap, hash_of, hashes_in_row, number_of
 from replay_cli.ledger.group import AttemptKey, DeadLetter, ParkedRequest, PartOutcome
 from replay_cli.ledger.ledger import Ledger
 from replay_cli.ledger.parked import Returning
 from replay_cli.ledger.watermark import OpenBatch
 from replay_cli.model import ArchiveObject, Rejected, Request
 from replay_cli.preparation import Prepared
-from replay_cli.segment.message import masked
+from replay_cli.segment.message import masked, parse
 
 
 class Work(NamedTuple):
     """One object to read: from its watermark on, with the batches above it that the checkpoint knows.
 
     `parts` are the requests settled of records that are not, `doubts` counts attempts in doubt; both by
-    (ordinal, part).
+    (ordinal, part). `place` numbers the objects in the order in which they were begun, 0 for one that
+    was not; `earlier` are the versions of it that were sent in part before it changed.
     """
 
     id: int
@@ -29,6 +31,13 @@ class Work(NamedTuple):
     batches: dict[int, OpenBatch]
     parts: dict[tuple[int, int], PartOutcome]
     doubts: dict[tuple[int, int], int]
+    place: int = 0
+    earlier: Earlier | None = None
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether reading goes on before the end of what an earlier version has opened."""
+        return self.earlier is not None and self.watermark < self.earlier.extent
 
 
 @dataclass(eq=False, slots=True)
@@ -72,12 +81,25 @@ class _Record:
 _INDEX_BITS, _FIRST_BITS, _OBJECT_BITS = 13, 30, 20
 
 
-def rank(object_id: int, first: int, index: int) -> int:
+def known_by(prepared: Prepared) -> dict[int, bytes]:
+    """Return what the records that become requests are known by in another version of their object, by ordinal.
+
+    It reads them once more, which costs less at a run's rate than it would for every record that is only prepared.
+    """
+    texts = {
+        ordinal: text
+        for request in prepared.requests
+        for ordinal, text in zip(request.ordinals, request.records, strict=True)
+    }
+    return {ordinal: hash_of(parse(texts[ordinal])[0].get("messageId"), texts[ordinal]) for ordinal in sorted(texts)}
+
+
+def rank(place: int, first: int, index: int) -> int:
     """Return the place of a batch's request among all of a job, as a number that fits into 63 bits.
 
     Beyond a million objects, a billion records an object or 8,191 requests a batch, requests share a rank.
     """
-    parts = ((object_id, _OBJECT_BITS), (first, _FIRST_BITS), (index, _INDEX_BITS))
+    parts = ((place, _OBJECT_BITS), (first, _FIRST_BITS), (index, _INDEX_BITS))
     number = 0
     for value, bits in parts:
         number = number << bits | min(value, (1 << bits) - 1)
@@ -97,20 +119,39 @@ class Settlement:
         self._records: dict[tuple[int, int], _Record] = {}
         self._next_number = next_number
 
-    def open(self, work: Work, prepared: Prepared) -> OpenBatch:
-        """Take a batch into the book that was never read before; what cannot be sent is settled at once."""
-        unit = str(prepared.batch.unit)
+    def open(
+        self, work: Work, prepared: Prepared, hashes: Mapping[int, bytes], before: SentBefore | None = None
+    ) -> OpenBatch:
+        """Take a batch into the book that was never read before; what cannot be sent is settled at once.
+
+        Args:
+            work: its object.
+            prepared: the batch; its records' parts and doubts in an earlier version are added to the work's.
+            hashes: what its records are known by, from `known_by`.
+            before: what earlier versions of the object have sent: that is left out of the book.
+        """
+        unit, ordinals = str(prepared.batch.unit), range(prepared.batch.first, prepared.batch.next)
+        known = {ordinal for ordinal, hash_ in hashes.items() if before and before.known.take(number_of(hash_))}
         settled = Counter(("skipped", skipped.reason) for skipped in prepared.skipped)
         settled.update(("rejected", rejected.reason) for rejected in prepared.rejected)
         settled.update({("warning", rule): n for rule, n in prepared.warnings.items()})
-        return self._ledger.begin_batch(
+        batch = self._ledger.begin_batch(
             work.id,
-            range(prepared.batch.first, prepared.batch.next),
-            prepared.records,
-            {ordinal for request in prepared.requests for ordinal in request.ordinals},
+            ordinals,
+            prepared.records - len(known),
+            hashes.keys() - known,
             settled,
             [_rejection(work.id, rejected, unit) for rejected in prepared.rejected],
         )
+        if hashes:
+            left_out = bitmap(ordinals, known) if known else None
+            self._ledger.keep_message_ids(batch, hashes_in_row(ordinals, hashes), left_out)
+        for ordinal, hash_ in hashes.items():
+            if before and ordinal not in known and (carried := before.take_carried(number_of(hash_))):
+                self._ledger.take_over(batch, ordinal, carried)
+                work.doubts.update({(ordinal, part): n for part, n in carried.doubts.items()})
+                work.parts.update({(ordinal, part): outcome for part, outcome in carried.parts.items()})
+        return batch
 
     def resume(self, batch: OpenBatch, prepared: Prepared) -> None:
         """Go on with a batch of an earlier run; what was sendable then and is not now is settled."""

@@ -15,8 +15,8 @@ from replay_cli.model import Request
 from replay_cli.sending import Sending
 from replay_cli.settlement import Pending
 
-PROBE_EVERY = 1.0
-"""Seconds between attempts while everything fails."""
+PROBE_EVERY = 1.05
+"""Seconds between attempts while everything fails: one in a second, whatever the timers' and the network's jitter."""
 
 
 class Standstill:
@@ -70,7 +70,7 @@ class Standstill:
         """Why nobody may go; empty when they may."""
         if self.is_outage:
             return "everything fails"
-        return "after a 429" if self._loop.time() < self._paused_until else ""
+        return "after a 429" if self._paused_until else ""
 
     def now(self) -> float:
         """Return the time on the clock of the messages' budgets, in seconds."""
@@ -120,7 +120,7 @@ class Standstill:
             self._cap.slow_down(pause)
             self._paused_until = now + pause
             self._close(now)
-            self._loop.call_at(self._paused_until, self._open)
+            self._loop.call_later(pause, self._end_pause, self._paused_until)
 
     # -- outages ----------------------------------------------------------------------------------------------
 
@@ -175,6 +175,12 @@ class Standstill:
             self.is_outage = False
             self._open()
 
+    def _end_pause(self, until: float) -> None:
+        # Not by the clock: a timer may fire a little before its time.
+        if until == self._paused_until:
+            self._paused_until = 0.0
+            self._open()
+
     # -- the gate ---------------------------------------------------------------------------------------------
 
     def _close(self, since: float) -> None:
@@ -183,10 +189,9 @@ class Standstill:
 
     def _open(self) -> None:
         """Let everybody go when neither a 429 nor an outage holds them back."""
-        now = self._loop.time()
-        if self.is_outage or now < self._paused_until:
+        if self.is_outage or self._paused_until:
             return
-        self._clock.go_on(now)
+        self._clock.go_on(self._loop.time())
         self._sending.release()
         while self._held:
             self._go(self._held.popleft())

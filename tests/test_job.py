@@ -17,7 +17,7 @@ JOBS = st.builds(
 )
 
 
-def difference(job: Job, stored: Job) -> str:
+def refusal(job: Job, stored: Job) -> str:
     with pytest.raises(UsageError) as raised:
         job.require_same(stored, CHECKPOINT)
     return str(raised.value)
@@ -71,23 +71,34 @@ def test_a_stored_job_is_the_same_job(job: Job) -> None:
     ],
 )
 def test_another_job_is_refused_naming_the_difference(changes: dict[str, Any], expected: str) -> None:
-    assert difference(JOB._replace(**changes), JOB) == expected
+    assert refusal(JOB._replace(**changes), JOB) == expected
 
 
 @pytest.mark.parametrize(
     ("then", "now", "said"),
     [
-        ({"strict": False}, {"strict": True}, "--strict was off when this job began and is on now"),
-        ({}, {"project_name": "x"}, "--project-name was not set when this job began and is x now"),
-        ({"project_name": "x"}, {}, "--project-name was x when this job began and is not set now"),
-        ({"event": ["a", "b"]}, {"event": ["a"]}, "--event was a, b when this job began and is a now"),
+        ({"strict": False}, {"strict": True}, "--strict was off until now in this job and is on here"),
+        ({}, {"project_name": "x"}, "--project-name was not set until now in this job and is x here"),
+        ({"project_name": "x"}, {}, "--project-name was x until now in this job and is not set here"),
+        ({"event": ["a", "b"]}, {"event": ["a"]}, "--event was a, b until now in this job and is a here"),
         ({"a": 1, "b": 1}, {"a": 2, "b": 2}, "--a was 1"),
     ],
 )
 def test_another_setting_is_refused_naming_the_option(then: Any, now: Any, said: str) -> None:
-    text = difference(JOB._replace(settings=now), JOB._replace(settings=then))
-    assert text.startswith(said)
-    assert text.endswith("use the same again, or begin a new job with --restart")
+    first, *_ = JOB._replace(settings=now).differences(JOB._replace(settings=then))
+    with pytest.raises(UsageError) as raised:
+        first.refuse()
+    assert str(raised.value).startswith(said)
+    assert str(raised.value).endswith(
+        "use the same again, go on with the new one with --amend REASON, or begin a new job with --restart"
+    )
+
+
+def test_settings_do_not_make_another_job_and_all_differences_are_named() -> None:
+    then, now = JOB._replace(settings={"a": 1, "b": True, "c": 1}), JOB._replace(settings={"b": False, "c": 1, "d": ""})
+    now.require_same(then, CHECKPOINT)
+    assert now.differences(then) == [("a", "1", "not set"), ("b", "on", "off"), ("d", "not set", "not set")]
+    assert now.differences(now) == []
 
 
 def test_no_two_checkpoints_share_a_dead_letter_file() -> None:

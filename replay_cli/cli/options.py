@@ -251,6 +251,15 @@ def limit_option(help_: str) -> Callable[[F], F]:
     return option(DELIVERY, "--limit", type=click.IntRange(min=1), help=help_)
 
 
+changed_option = option(
+    MEMORY,
+    "--changed",
+    type=click.Choice(["refuse", "continue"]),
+    default="refuse",
+    show_default=True,
+    help="What to do when a file changed since a part of it was sent; continue: send what was not, by message id.",
+)
+
 output_options = _all(
     [
         option(OUTPUT, "--json", "as_json", is_flag=True, help="Print the summary as JSON on stdout."),

@@ -9,6 +9,7 @@ from click.core import ParameterSource
 from replay_cli.cli.options import (
     PATH,
     GroupedCommand,
+    changed_option,
     credential_options,
     delivery_options,
     limit_option,
@@ -25,6 +26,7 @@ from replay_cli.cli.options import (
 @credential_options
 @delivery_options
 @limit_option("Pause the run after so many requests: a canary. The same command goes on.")
+@changed_option
 @output_options
 @click.pass_context
 def command(context: click.Context, /, checkpoint: Path, **values: Any) -> None:

@@ -9,6 +9,7 @@ from replay_cli.cli.options import (
     OUTPUT,
     PATH,
     GroupedCommand,
+    changed_option,
     delivery_options,
     destination_options,
     limit_option,
@@ -40,6 +41,14 @@ EXAMPLES = (
     allow_from_autoenv=False,
     help="Begin anew: the old checkpoint and dead letters are moved aside.",
 )
+@option(
+    MEMORY,
+    "--amend",
+    metavar="REASON",
+    allow_from_autoenv=False,
+    help="Go on with other settings than before, and record why.",
+)
+@changed_option
 @option(OUTPUT, "--dry-run", is_flag=True, help="Send nothing and remember nothing: show what would be sent.")
 @option(OUTPUT, "--output", type=PATH, help="With --dry-run: write every record's requests here, as JSON lines.")
 @output_options
@@ -53,6 +62,12 @@ def command(**values: Any) -> None:
 
     if values["output"] is not None and not values["dry_run"]:
         raise click.UsageError("--output goes with --dry-run")
+    if values["amend"] is not None:
+        values["amend"] = " ".join(values["amend"].split())
+        if not values["amend"]:
+            raise click.UsageError("--amend needs a reason: it is kept in the checkpoint")
+        if values["restart"]:
+            raise click.UsageError("give --amend or --restart, not both")
     if values["dry_run"]:
         dry_run(values)
     run_job(values)

@@ -13,6 +13,7 @@ from replay_cli.cli.wiring import Plan, Session, checkpoint_path, execute, prepa
 from replay_cli.delivery.transport import tls_context
 from replay_cli.errors import FatalError, UsageError
 from replay_cli.job import Job
+from replay_cli.ledger.changes import Changed
 from replay_cli.ledger.store import Store
 from replay_cli.policy import DeadLetterLimit, InDoubt, OnExhausted, Policy
 from replay_cli.report.summary import Summary, exit_code
@@ -51,7 +52,7 @@ def stored_job(path: Path, values: dict[str, Any], given: set[str]) -> tuple[Job
     job, pace = Job.from_stored(store.stored_job()), store.pace()
     store.close()
     values |= {name: value for name, value in pace.items() if name not in given}
-    return job, values | {"restart": False, "must_resume": True}
+    return job, {"changed": Changed.REFUSE} | values | {"restart": False, "must_resume": True, "amend": None}
 
 
 def dry_run(values: dict[str, Any]) -> NoReturn:
@@ -106,6 +107,8 @@ def make_session(values: dict[str, Any], destination: Destination) -> Session:
         pace={name: values[name] for name in _PACE},
         restart=values["restart"],
         must_resume=values["must_resume"],
+        changed=Changed(values["changed"]),
+        amend=values["amend"],
     )
 
 

@@ -20,7 +20,8 @@ from replay_cli.cli.destination import SANDBOX, Destination
 from replay_cli.delivery.cap import Cap
 from replay_cli.delivery.transport import Transport
 from replay_cli.errors import BookError, FatalError, UsageError
-from replay_cli.job import CHECKPOINTS, Job, dead_letter_path
+from replay_cli.job import CHECKPOINTS, Difference, Job, dead_letter_path
+from replay_cli.ledger.changes import Changed
 from replay_cli.ledger.dead_letters import DeadLetterFile
 from replay_cli.ledger.ledger import Ledger
 from replay_cli.ledger.lock import checkpoint_lock, workspace_lock
@@ -61,6 +62,9 @@ class Session:
     pace: Mapping[str, Any]
     restart: bool = False
     must_resume: bool = False
+    changed: Changed = Changed.REFUSE
+    amend: str | None = None
+    """Why the job goes on with other settings; None: it does not"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,18 +120,44 @@ def execute(job: Job, path: Path, session: Session, console: Console) -> Summary
             key = _permission(session, Plan(job, source, everything, session.rps, prepare))
             store = _begin(job, path, session)
             stack.callback(store.close)
-            work = _find_work(store, listing)
+            work = _find_work(store, listing, session.changed)
+            amended: list[Difference] = []
         else:
             store = Store.open(path)
             stack.callback(store.close)
-            job.require_same(Job.from_stored(store.stored_job()), path)
-            work = _find_work(store, listing)
+            amended = _amended(job, Job.from_stored(store.stored_job()), path, session)
+            work = _find_work(store, listing, session.changed)
             if not work and not store.parked_records() and store.runs():
+                _amend(store, job, amended, session, console)
                 return _repeat(store, path, listing.ignored, session)
             key = _permission(session, Plan(job, source, work, session.rps, prepare))
         if not session.destination.is_sandbox:
             stack.enter_context(workspace_lock(job.endpoint, job.workspace_id))
+        _amend(store, job, amended, session, console)
         return _run(store, path, Plan(job, source, work, session.rps, prepare), session, key, listing.ignored, console)
+
+
+def _amended(job: Job, stored: Job, path: Path, session: Session) -> list[Difference]:
+    """Return the settings that this run changes.
+
+    Raises:
+        UsageError: the checkpoint is another job's, or it has other settings and nobody said why.
+    """
+    job.require_same(stored, path)
+    differences = job.differences(stored)
+    if differences and session.amend is None:
+        differences[0].refuse()
+    return differences
+
+
+def _amend(store: Store, job: Job, amended: Sequence[Difference], session: Session, console: Console) -> None:
+    """Record what this run changes, or say that it changes nothing."""
+    if session.amend is None:
+        return
+    if amended:
+        store.amend(job.stored(), session.amend, time.time(), amended)
+    else:
+        console.print("--amend: the settings are those of the job, so there is nothing to amend", highlight=False)
 
 
 def redrive(path: Path, which: Which, limit: int | None, session: Session, console: Console) -> Summary:
@@ -204,19 +234,19 @@ def _free_name(old: Path, stamp: str) -> Path:
     return next(name for name in names if not name.exists())
 
 
-def _find_work(store: Store, listing: Listing) -> list[Work]:
+def _find_work(store: Store, listing: Listing, changed: Changed = Changed.REFUSE) -> list[Work]:
     """Take the listed objects into the job and return what is left to read of them, in order."""
-    states = store.register(listing.objects)
     store.settle_intents()
+    states = store.register(listing.objects, changed)
     by_uri = {obj.uri: obj for obj in listing.objects}
     # Those in progress first: what is parked of them waits until what comes before it was read again.
-    states.sort(key=lambda state: state.state != "reading")
+    states.sort(key=lambda state: state.state != "reading" and state.earlier is None)
     return [_work(store, state, by_uri[state.uri]) for state in states if state.state not in FINISHED]
 
 
 def _work(store: Store, state: ObjectState, obj: ArchiveObject) -> Work:
     if state.state == "waiting":
-        return Work(state.id, obj, 0, {}, {}, {})
+        return Work(state.id, obj, 0, {}, {}, {}, state.place, state.earlier)
     return Work(
         state.id,
         obj,
@@ -224,6 +254,8 @@ def _work(store: Store, state: ObjectState, obj: ArchiveObject) -> Work:
         store.open_batches(state.id),
         store.settled_parts(state.id),
         store.doubts(state.id, state.watermark),
+        state.place,
+        state.earlier,
     )
 
 
@@ -396,6 +428,7 @@ def summarize(store: Store, path: Path, state: str, reason: str, run: dict[str, 
         replies=replies,
         damage=dict(store.damaged()),
         changed=store.changed(),
+        amendments=store.amendments(),
         run=run,
         elapsed=sum(entry["seen"] - entry["started"] for entry in store.runs()),
         checkpoint=path,

@@ -62,10 +62,16 @@ class ParkedRequest(NamedTuple):
 class Group:
     """The changes of one transaction."""
 
+    begun: list[tuple[int, int]] = field(default_factory=list)
+    """(place, object)"""
     opened: list[tuple[int, int]] = field(default_factory=list)
     """(object, records read for the first time)"""
     batches: list[tuple[int, int, int, int, bytes]] = field(default_factory=list)
     """(object, first, next, unsettled, bitmap) of the open batches that are new or changed"""
+    message_ids: list[tuple[int, int, bytes, bytes | None]] = field(default_factory=list)
+    """(object, first, hashes, bitmap of those left out) of the batches that are new"""
+    taken_over: list[tuple[int, int, int, int]] = field(default_factory=list)
+    """(object, ordinal, object, ordinal): a record, and what it was in an earlier version of its object"""
     watermarks: list[tuple[int, int]] = field(default_factory=list)
     """(watermark, object): everything below is settled"""
     finished: list[tuple[str, str | None, int]] = field(default_factory=list)
@@ -82,7 +88,7 @@ class Group:
     parked: list[ParkedRequest] = field(default_factory=list)
     """New ones, and those that failed again"""
     unloaded: list[int] = field(default_factory=list)
-    """Parked requests that were in memory and wait on disk again, unchanged"""
+    """Parked requests that were in memory and wait on disk again, for those before them"""
     unparked: list[int] = field(default_factory=list)
     """Parked requests that are settled"""
     dead_letters: list[DeadLetter] = field(default_factory=list)
@@ -93,7 +99,8 @@ class Group:
 
     def __bool__(self) -> bool:
         return bool(
-            self.opened
+            self.begun
+            or self.opened
             or self.batches
             or self.watermarks
             or self.finished
@@ -113,6 +120,7 @@ class Group:
 
 
 def apply_progress(db: sqlite3.Connection, group: Group) -> None:
+    db.executemany("UPDATE object SET place = ? WHERE id = ?", group.begun)
     db.executemany("UPDATE object SET read = read + ?2, state = 'reading' WHERE id = ?1", group.opened)
     db.executemany(
         "INSERT INTO batch VALUES (?, ?, ?, ?, ?) "
@@ -154,6 +162,7 @@ def apply_parked(db: sqlite3.Connection, group: Group) -> None:
     # In this order: a request may be parked and settled within one group.
     for parked in group.parked:
         _park(db, parked)
+    db.executemany("UPDATE parked SET due = NULL WHERE id = ?", [(number,) for number in group.unloaded])
     if group.unloaded or group.unparked:
         db.executemany("DELETE FROM loaded WHERE id = ?", [(number,) for number in group.unloaded + group.unparked])
     for table in ("parked", "parked_lane", "parked_record"):

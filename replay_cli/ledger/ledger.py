@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from replay_cli.errors import FatalError
+from replay_cli.ledger.changes import Carried, SentBefore
 from replay_cli.ledger.dead_letters import DeadLetterFile
 from replay_cli.ledger.group import AttemptKey, DeadLetter, Group, ParkedRequest, PartOutcome
 from replay_cli.ledger.parked import Loaded
@@ -68,12 +69,21 @@ class Ledger:
         self._last_commit = 0.0
         self._next_seen = 0.0
         self._peak = 0
+        self._next_place = store.next_place()
 
     # -- reading --------------------------------------------------------------------------------------------
 
-    def begin_object(self, object_id: int, watermark: int) -> None:
-        """Note that an object is read from its watermark on."""
+    def begin_object(self, object_id: int, watermark: int, place: int = 0) -> int:
+        """Note that an object is read from its watermark on.
+
+        Returns:
+            Its place among the objects begun; a new one, where it has none (0).
+        """
         self._progress[object_id] = ObjectProgress(object_id, watermark)
+        if not place:
+            place, self._next_place = self._next_place, self._next_place + 1
+            self._group.begun.append((place, object_id))
+        return place
 
     def begin_batch(
         self,
@@ -115,6 +125,22 @@ class Ledger:
         progress = self._progress[batch.object_id]
         progress.open(batch)
         self._touch(progress)
+
+    def keep_message_ids(self, batch: OpenBatch, hashes: bytes, left_out: bytes | None) -> None:
+        """Keep the hashes of a new batch's message ids, with the bitmap of those that were sent before."""
+        self._group.message_ids.append((batch.object_id, batch.first, hashes, left_out))
+
+    def take_over(self, batch: OpenBatch, ordinal: int, carried: Carried) -> None:
+        """Note that a new batch's record is one that an earlier version of the object has left unsettled."""
+        self._group.taken_over.append((batch.object_id, ordinal, carried.object_id, carried.ordinal))
+
+    async def sent_before(self, object_id: int) -> SentBefore:
+        """Return what earlier versions of an object have sent.
+
+        Raises:
+            FatalError: the checkpoint cannot be read.
+        """
+        return await self._loop.run_in_executor(self._thread, self._store.sent_before, object_id)
 
     def end_object(self, object_id: int, damage: str | None) -> None:
         """Note that an object was read to its end, or to its damage."""

@@ -78,9 +78,14 @@ def load(db: sqlite3.Connection, lanes: Iterable[str], now: float, limit: int) -
         "SELECT id FROM parked WHERE due <= ? AND NOT held AND id NOT IN (SELECT id FROM loaded) ORDER BY due LIMIT ?",
         (now, limit),
     ).fetchall()
+    blocked = []
     for (number,) in due:
-        if not _is_blocked(db, number):
+        if _is_blocked(db, number):
+            blocked.append(number)
+        else:
             returning.append(_take(db, number))
+    if blocked:  # their lanes are asked for when those before them are settled
+        db.execute("UPDATE parked SET due = NULL WHERE id IN (SELECT value FROM json_each(?))", (json.dumps(blocked),))
     for lane in lanes:
         returning.extend(_next_of(db, lane, now, limit - len(returning)))
     (first_due,) = db.execute(

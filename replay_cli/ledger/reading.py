@@ -82,7 +82,8 @@ class Reading:
         """
         intended = self._value("SELECT count(*) FROM intent")
         ((read, total, complete),) = self._rows(
-            "SELECT coalesce(sum(read), 0), count(*), coalesce(sum(state IN ('complete', 'damaged')), 0) FROM object"
+            "SELECT coalesce(sum(read), 0), coalesce(sum(state != 'replaced'), 0), "
+            "coalesce(sum(state IN ('complete', 'damaged')), 0) FROM object"
         )
         return {
             "read": read,
@@ -107,6 +108,12 @@ class Reading:
     def changed(self) -> list[str]:
         """Return the objects that changed after they were finished."""
         return [uri for (uri,) in self._rows("SELECT uri FROM object WHERE changed_etag IS NOT NULL ORDER BY id")]
+
+    def amendments(self) -> list[dict[str, Any]]:
+        """Return the settings that were changed in mid-job: at (POSIX seconds), reason, setting, before, after."""
+        names = ("at", "reason", "setting", "before", "after")
+        rows = self._rows(f"SELECT {', '.join(names)} FROM amendment ORDER BY id")  # noqa: S608
+        return [dict(zip(names, row, strict=True)) for row in rows]
 
     def replies(self) -> dict[str, int]:
         return dict(self._rows("SELECT label, n FROM reply ORDER BY label"))

@@ -47,6 +47,7 @@ class Letter(NamedTuple):
 class Block(NamedTuple):
     """Dead letters of one object that stand near each other: they become requests together, in the order of time."""
 
+    place: int
     uri: str
     etag: str
     first: int
@@ -63,21 +64,21 @@ def count(db: sqlite3.Connection, which: Which) -> dict[str, int]:
 def blocks(db: sqlite3.Connection, which: Which, limit: int | None) -> Iterator[Block]:
     """Give the dead letters in the archive's order, block by block; a block may be taken back as it comes."""
     text, parameters = which.condition()
-    left, place = -1 if limit is None else limit, (-1, -1)
+    left, seen = -1 if limit is None else limit, (-1, -1)
     while left:
         row = db.execute(
             f"SELECT object, ordinal FROM dead_letter WHERE {text} AND (object, ordinal) > (?, ?) "  # noqa: S608
             "ORDER BY object, ordinal LIMIT 1",
-            [*parameters, *place],
+            [*parameters, *seen],
         ).fetchone()
         if row is None:
             return
         object_id, first = row[0], row[1] // BATCH_RECORDS * BATCH_RECORDS
         letters = _letters(db, which, object_id, range(row[1], first + BATCH_RECORDS), left)
         left -= len(letters) if left > 0 else 0
-        place = object_id, letters[-1].ordinal
-        uri, etag = db.execute("SELECT uri, etag FROM object WHERE id = ?", (object_id,)).fetchone()
-        yield Block(uri, etag, first, letters[0].unit, letters)
+        seen = object_id, letters[-1].ordinal
+        place, uri, etag = db.execute("SELECT place, uri, etag FROM object WHERE id = ?", (object_id,)).fetchone()
+        yield Block(place, uri, etag, first, letters[0].unit, letters)
 
 
 def _letters(db: sqlite3.Connection, which: Which, object_id: int, ordinals: range, limit: int) -> list[Letter]:

@@ -1,18 +1,23 @@
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 
--- state: waiting | reading | complete | damaged. Every record below `watermark` (an ordinal, always the edge of a
--- batch) is settled. `read` counts records read once, however often they were read again.
+-- state: waiting | reading | complete | damaged | replaced. Every record below `watermark` (an ordinal, always the edge
+-- of a batch) is settled. `read` counts records read once, however often they were read again. A uri has one object that
+-- is not replaced; the replaced ones are earlier versions of it, in whose book only what was sent or parked stays, and
+-- whose `watermark` is how far they were read. `place` numbers objects in the order in which they were begun (0: not
+-- yet): requests are ranked by it.
 CREATE TABLE object (
     id INTEGER PRIMARY KEY,
-    uri TEXT NOT NULL UNIQUE,
+    uri TEXT NOT NULL,
     etag TEXT NOT NULL,
     size INTEGER NOT NULL,
     state TEXT NOT NULL DEFAULT 'waiting',
     watermark INTEGER NOT NULL DEFAULT 0,
     read INTEGER NOT NULL DEFAULT 0,
     damage TEXT,
-    changed_etag TEXT
+    changed_etag TEXT,
+    place INTEGER NOT NULL DEFAULT 0
 );
+CREATE INDEX object_uri ON object (uri);
 
 -- The batches above the watermark: `settled` is a bitmap over the ordinals from `first`.
 CREATE TABLE batch (
@@ -22,6 +27,26 @@ CREATE TABLE batch (
     unsettled INTEGER NOT NULL,
     settled BLOB NOT NULL,
     PRIMARY KEY (object, first)
+) WITHOUT ROWID;
+
+-- What is known of the messages of an object until it is complete, batch by batch: 8 bytes an ordinal, the hash of its
+-- message id, zeros where nothing is to be sent. `left_out` is a bitmap of those that an earlier version has sent, NULL
+-- for none. Of a replaced object it holds only what was settled or parked.
+CREATE TABLE message_id (
+    object INTEGER NOT NULL,
+    first INTEGER NOT NULL,
+    hashes BLOB NOT NULL,
+    left_out BLOB,
+    PRIMARY KEY (object, first)
+) WITHOUT ROWID;
+
+-- Records that a replaced object left unsettled, with attempts in doubt or requests settled: these become those of the
+-- new version's record with the same hash when that is read.
+CREATE TABLE carried (
+    object INTEGER NOT NULL,
+    ordinal INTEGER NOT NULL,
+    hash BLOB NOT NULL,
+    PRIMARY KEY (object, ordinal)
 ) WITHOUT ROWID;
 
 -- Of a record that became several requests: the parts settled while others are not. `reason` is NULL for a delivered

@@ -18,7 +18,8 @@ from typing import Any, NamedTuple
 
 from replay_cli import __version__
 from replay_cli.errors import FatalError, UsageError
-from replay_cli.ledger import parked, redrive
+from replay_cli.ledger import changes, parked, redrive
+from replay_cli.ledger.changes import Changed, Earlier, SentBefore
 from replay_cli.ledger.group import (
     Group,
     PartOutcome,
@@ -35,20 +36,22 @@ from replay_cli.ledger.watermark import OpenBatch
 from replay_cli.model import ArchiveObject, Request
 
 APPLICATION_ID = 0x52504C59  # "RPLY", so that `file` and we know a checkpoint when we see one
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 FINISHED = ("complete", "damaged")
 """The states of an object of which nothing is left to read."""
 OUTCOMES = ("delivered", "skipped", "rejected", "dead_lettered")
 
 
 class ObjectState(NamedTuple):
-    """One object as the checkpoint knows it."""
+    """One object as the checkpoint knows it, and its earlier versions where it has some."""
 
     id: int
     uri: str
     etag: str
     state: str
     watermark: int
+    place: int = 0
+    earlier: Earlier | None = None
 
 
 class Store(Reading):
@@ -172,6 +175,15 @@ class Store(Reading):
         with self._transaction() as db:
             db.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", [(k, str(v)) for k, v in values.items()])
 
+    def amend(self, job: Mapping[str, Any], reason: str, at: float, changes_: Iterable[tuple[str, str, str]]) -> None:
+        """Go on with other settings from here: `changes_` are (setting, before, after), as people read them."""
+        with self._transaction() as db:
+            db.execute("UPDATE meta SET value = ? WHERE key = 'job'", (json.dumps(dict(job)),))
+            db.executemany(
+                "INSERT INTO amendment (at, reason, setting, before, after) VALUES (?, ?, ?, ?, ?)",
+                [(at, reason, *change) for change in changes_],
+            )
+
     def start_run(self, now: float, ignored: int, pace: Mapping[str, Any], kind: str = "run") -> None:
         """Note that a run (or a redrive) begins: who, where, which version, at which pace."""
         self.set_meta(pace=json.dumps(dict(pace)))
@@ -191,11 +203,16 @@ class Store(Reading):
 
     # -- objects --------------------------------------------------------------------------------------------
 
-    def register(self, objects: Iterable[ArchiveObject]) -> list[ObjectState]:
+    def register(self, objects: Iterable[ArchiveObject], changed: Changed = Changed.REFUSE) -> list[ObjectState]:
         """Take the listed objects into the job.
 
         New ones are added; of one that changed, the new version is taken when nothing of it was read, and noted
         when it was finished.
+
+        Args:
+            objects: the listed ones.
+            changed: what to do with one that changed while it was in progress, or that was damaged. To continue, no
+                intents may be left.
 
         Returns:
             The listed objects in their order, as the checkpoint knows them.
@@ -204,9 +221,9 @@ class Store(Reading):
             UsageError: an object changed while it was in progress.
             FatalError: an object that is not finished is not listed any more.
         """
-        known = {
-            row[1]: ObjectState(*row) for row in self._db.execute("SELECT id, uri, etag, state, watermark FROM object")
-        }
+        earlier = changes.earlier_versions(self._db)
+        rows = self._db.execute("SELECT id, uri, etag, state, watermark, place FROM object WHERE state != 'replaced'")
+        known = {row[1]: ObjectState(*row)._replace(earlier=earlier.get(row[1])) for row in rows}
         order = []
         with self._transaction() as db:
             db.execute("UPDATE object SET changed_etag = NULL WHERE changed_etag IS NOT NULL")
@@ -215,7 +232,7 @@ class Store(Reading):
                 if state is None:
                     state = self._add(db, listed)
                 elif state.etag != listed.etag:
-                    state = self._take_change(db, state, listed)
+                    state = self._take_change(db, state, listed, changed)
                 order.append(state)
             _require_finished(known.values())
         return order
@@ -226,7 +243,9 @@ class Store(Reading):
         )
         return ObjectState(int(cursor.lastrowid or 0), listed.uri, listed.etag, "waiting", 0)
 
-    def _take_change(self, db: sqlite3.Connection, state: ObjectState, listed: ArchiveObject) -> ObjectState:
+    def _take_change(
+        self, db: sqlite3.Connection, state: ObjectState, listed: ArchiveObject, changed: Changed
+    ) -> ObjectState:
         read = self._value("SELECT read FROM object WHERE id = ?", state.id)
         if state.state != "complete" and read == 0 and state.watermark == 0:
             db.execute(
@@ -234,13 +253,22 @@ class Store(Reading):
                 (listed.etag, listed.size, state.id),
             )
             return state._replace(etag=listed.etag, state="waiting")
+        if changed is Changed.CONTINUE and state.state != "complete":
+            number = changes.replace(db, state.id, listed)
+            earlier = changes.earlier_versions(db)[listed.uri]
+            return ObjectState(number, listed.uri, listed.etag, "waiting", 0, state.place, earlier)
         if state.state in FINISHED:
             db.execute("UPDATE object SET changed_etag = ? WHERE id = ?", (listed.etag, state.id))
             return state
         raise UsageError(
-            f"{state.uri} changed since a part of it was sent, so its line numbers mean nothing any more: "
-            "put the old version back, or begin a new job with --restart"
+            f"{state.uri} changed since a part of it was sent, so its line numbers mean nothing any more: go on by the "
+            "message ids already sent with --changed continue, put the old version back, or begin a new job with "
+            "--restart"
         )
+
+    def next_place(self) -> int:
+        """Return the place of the next object that is begun."""
+        return int(self._value("SELECT coalesce(max(place), 0) + 1 FROM object"))
 
     def open_batches(self, object_id: int) -> dict[int, OpenBatch]:
         """Return an object's batches above the watermark, by their first ordinal."""
@@ -264,6 +292,11 @@ class Store(Reading):
         )
         return {(ordinal, part): n for ordinal, part, n in rows}
 
+    def sent_before(self, object_id: int) -> SentBefore:
+        """Return what earlier versions of an object have sent, less what its batches read so far have met of it."""
+        with self._errors():
+            return changes.sent_before(self._db, object_id)
+
     # -- a run's changes ------------------------------------------------------------------------------------
 
     def apply(self, group: Group) -> None:
@@ -273,6 +306,7 @@ class Store(Reading):
             FatalError: the disk is full or failing; nothing of the group was written.
         """
         with self._transaction() as db:
+            changes.apply_message_ids(db, group)
             apply_progress(db, group)
             apply_attempts(db, group)
             apply_parked(db, group)

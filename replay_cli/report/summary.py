@@ -26,6 +26,7 @@ def make_summary(
     elapsed: float,
     checkpoint: Path | None,
     dead_letters: Path | None,
+    amendments: Sequence[Mapping[str, Any]] = (),
 ) -> Summary:
     """Put a job's numbers into the documented form.
 
@@ -41,6 +42,7 @@ def make_summary(
         elapsed: seconds of all runs of the job.
         checkpoint: its path.
         dead_letters: the file of undelivered records, where there is one.
+        amendments: the settings that were changed in mid-job: at (POSIX seconds), reason, setting, before, after.
     """
     return {
         "state": state,
@@ -61,6 +63,7 @@ def make_summary(
             "changed": changed,
             "ignored": totals["ignored"],
         },
+        "amendments": [dict(amendment) for amendment in amendments],
         "run": dict(run),
         "elapsed_seconds": round(elapsed, 3),
         "checkpoint": str(checkpoint) if checkpoint else None,

@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TextIO, cast
 
@@ -21,7 +22,7 @@ _WITH_REASONS = ("skipped", "rejected", "dead_lettered")
 
 def print_summary(console: Console, summary: Summary) -> None:
     """Print a job's summary."""
-    console.print(_headline(summary))
+    console.print(_headline(summary), soft_wrap=True)
     console.print(_book(summary))
     for line in _remarks(summary):
         console.print(line, soft_wrap=True, highlight=False)
@@ -72,6 +73,12 @@ def _remarks(summary: Summary) -> Iterator[Text]:
         yield Text(f"damaged: {uri}: {cause}", style="red")
     for uri in summary["objects"]["changed"]:
         yield Text(f"changed after it was finished, not sent again: {uri}", style="yellow")
+    for amendment in summary["amendments"]:
+        option = f"--{amendment['setting'].replace('_', '-')}"
+        at = datetime.fromtimestamp(amendment["at"], UTC).isoformat(" ", "seconds")
+        yield Text(
+            f"amended at {at}: {option} was {amendment['before']}, is {amendment['after']}: {amendment['reason']}"
+        )
     if summary["in_doubt"]:
         yield Text(
             f"{summary['in_doubt']:,} attempts ended in doubt (perhaps sent, no answer seen): "

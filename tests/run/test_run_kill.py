@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.archives import history, write_lines
+from tests.support.arrivals import lanes_in_order
 from tests.support.processes import Finished, replay, start
 from tests.support.sandbox_process import SandboxProcess
 
@@ -73,16 +74,3 @@ def doubted_messages(cwd: Path, half: int) -> "Counter[int]":
     listed = replay(cwd, "status", "job.ckpt", "--in-doubt").out.splitlines()
     rows = [json.loads(line) for line in listed]
     return Counter(row["ordinal"] + (half if row["uri"].endswith("b.jsonl.gz") else 0) for row in rows)
-
-
-def lanes_in_order(arrivals: list[dict[str, object]]) -> None:
-    """In each lane messages arrive in the archive's order; one sent again comes before those after it."""
-    latest: dict[tuple[str, object], int] = {}
-    for body in arrivals:
-        properties = body["properties"]
-        assert isinstance(properties, dict)
-        for key in ("user_id", "anonymous_id"):
-            if key in body:
-                lane = (key, body[key])
-                assert latest.get(lane, -1) <= properties["n"], lane
-                latest[lane] = properties["n"]

@@ -196,7 +196,7 @@ def test_a_redrive_of_an_unfinished_job_leaves_the_rest_of_it_alone(tmp_path: Pa
 def test_a_dead_letter_file_is_an_ordinary_source(refused: Path, sandbox: SandboxProcess) -> None:
     """Its rejected records, too: what was wrong with them may have passed."""
     copy = refused / "letters.jsonl"
-    lines = (refused / ".replay" / "job.dead-letters.jsonl").read_bytes().splitlines()[:50]
+    lines = [json.dumps(letter).encode() for letter in letters(refused) if letter["ordinal"] < 50]
     rejected = {"uri": "x", "ordinal": 4, "kind": "rejected", "reason": "future_date", "record": message(5000)}
     broken = {"uri": "x", "ordinal": 5, "kind": "rejected", "reason": "malformed_json", "text": "{broken"}
     write_lines(copy, [*lines, rejected, broken])

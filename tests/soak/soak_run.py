@@ -1,0 +1,160 @@
+"""`make soak`: a long run under everything at once; what must hold holds, and the figures are printed.
+
+100,000 messages: 5 % of the attempts get a 500, 2 % a reset (half of them after the event was recorded), 1 % a 400, and
+1 % a 429 with Retry-After. The latter come in busy hours, in which live traffic takes the quota: spread evenly, they
+would keep the rate so low that the cap would never be met. Two outages of 20 seconds, and three SIGKILLs.
+"""
+
+import json
+import signal
+import subprocess
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from tests.support.archives import history, write_lines
+from tests.support.arrivals import bodies, lanes_in_order, times, twice
+from tests.support.processes import Finished, replay, start
+from tests.support.sandbox_process import SandboxProcess
+
+MESSAGES = 100_000
+USERS = 20_000
+OBJECTS = 10
+SIZE = MESSAGES // OBJECTS
+RPS = 1000
+BUSY_EVERY = 100
+"""One message in so many belongs to a busy hour, in which each gets a 429 first."""
+BUSY_ROW = 100
+LATENCY = 0.1
+OUTAGE_SECONDS = 20.0
+SECONDS_AT_MOST = 3600.0
+
+USUAL: list[dict[str, Any]] = [
+    {"match": {"event": "Busy hour"}, "once_per_message": True, "status": 429, "retry_after": 0.5},
+    {"rate": 0.05, "status": 500},
+    {"rate": 0.01, "reset": "before"},
+    {"rate": 0.01, "reset": "after"},
+    {"rate": 0.01, "status": 400},
+]
+
+
+class Act(NamedTuple):
+    """What happens once so many messages have arrived: an outage that looks like `fault`, or (None) a SIGKILL."""
+
+    after: int
+    fault: dict[str, Any] | None = None
+
+
+ACTS = (
+    Act(MESSAGES // 10),
+    Act(2 * MESSAGES // 10, {"status": 503}),
+    Act(4 * MESSAGES // 10),
+    Act(6 * MESSAGES // 10, {"reset": "before"}),
+    Act(8 * MESSAGES // 10),
+)
+
+
+class Director:
+    """Plays the acts, in a thread, against the process that runs at the time."""
+
+    def __init__(self, sandbox: SandboxProcess) -> None:
+        self.kills = self.outages = 0
+        self._sandbox = sandbox
+        self._process: subprocess.Popen[str] | None = None
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._play)
+
+    def __enter__(self) -> "Director":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def run(self, cwd: Path, command: list[str]) -> Finished:
+        """Run a command to its end, or until it is killed."""
+        self._process = start(cwd, *command)
+        return Finished(self._process, SECONDS_AT_MOST)
+
+    def _play(self) -> None:
+        for act in ACTS:
+            while self._sandbox.stats()["recorded"] < act.after:
+                if self._over.wait(0.2):
+                    return
+            if act.fault is None:
+                assert self._process is not None
+                self._process.kill()
+                self.kills += 1
+            else:
+                self._sandbox.faults([act.fault])
+                self._over.wait(OUTAGE_SECONDS)
+                self._sandbox.faults(USUAL)
+                self.outages += 1
+
+
+def archive() -> Iterator[dict[str, Any]]:
+    for made in history(MESSAGES, USERS):
+        busy = made["properties"]["n"] % (BUSY_EVERY * BUSY_ROW) < BUSY_ROW
+        yield made | {"event": "Busy hour"} if busy else made
+
+
+@pytest.mark.parametrize("in_doubt", ["resend", "dead-letter"])
+def test_a_long_run_under_everything_at_once(tmp_path: Path, in_doubt: str, capsys: pytest.CaptureFixture[str]) -> None:
+    messages = list(archive())
+    for number in range(OBJECTS):
+        part = messages[number * SIZE : (number + 1) * SIZE]
+        write_lines(tmp_path / "logs" / f"{number:02}.jsonl.gz", part)
+    sendable = {made["properties"]["n"] for made in messages if made["type"] == "track"}
+    began = time.monotonic()
+    with SandboxProcess(rps=1_000_000, latency=LATENCY) as sandbox:
+        sandbox.faults(USUAL)
+        command = ["run", "logs", "--endpoint", sandbox.url, "--rps", str(RPS), "--in-doubt", in_doubt, "--json"]
+        command += ["--checkpoint", "job.ckpt"]
+        with Director(sandbox) as director:
+            end = director.run(tmp_path, command)
+            while end.code == -signal.SIGKILL:
+                end = director.run(tmp_path, command)
+        seconds = time.monotonic() - began
+        arrivals, stats = bodies(sandbox), sandbox.stats()
+    arrived = times(arrivals)
+    doubted = doubted_messages(tmp_path)
+    letters = [json.loads(line) for line in (tmp_path / "job.dead-letters.jsonl").read_text().splitlines()]
+    lettered = {letter["record"]["properties"]["n"] for letter in letters}
+    with capsys.disabled():
+        print(f"\n--in-doubt {in_doubt}: exit code {end.code} after {seconds:.0f} s")
+        print(json.dumps({key: end.summary[key] for key in ("records", "dead_lettered", "in_doubt", "requests")}))
+        print(f"arrived {len(arrived):,} of {len(sendable):,}, twice {twice(arrived)}, ", end="")
+        print(f"kills {director.kills}, outages {director.outages}; the server's figures: {json.dumps(stats)}")
+
+    summary = end.require_closed_book()
+    assert (director.kills, director.outages) == (3, 2)
+    assert end.code == 3, end.err
+    assert summary["state"] == "complete"
+    assert summary["records"]["read"] == MESSAGES
+    assert summary["records"]["pending"] == 0
+    assert len(letters) == len(lettered) == summary["records"]["dead_lettered"]
+    assert set(arrived) | lettered == sendable, "lost"
+    assert summary["in_doubt"] == doubted.total()
+    assert all(arrived[n] <= 1 + doubted[n] for n in arrived)
+    assert stats["peak_per_second"] <= RPS
+    lanes_in_order(arrivals)
+    if in_doubt == "resend":
+        assert set(summary["dead_lettered"]) == {"http_400:Bad Request"}
+        assert 0 < twice(arrived) <= doubted.total()
+    else:
+        assert set(summary["dead_lettered"]) == {"http_400:Bad Request", "in_doubt"}
+        assert twice(arrived) == 0
+        assert summary["dead_lettered"]["in_doubt"] == len(doubted)
+
+
+def doubted_messages(cwd: Path) -> "Counter[int]":
+    """The messages whose attempts `status --in-doubt` lists, with how often."""
+    listed = replay(cwd, "status", "job.ckpt", "--in-doubt").out.splitlines()
+    rows = [json.loads(line) for line in listed]
+    return Counter(int(Path(row["uri"]).name[:2]) * SIZE + row["ordinal"] for row in rows)
