@@ -127,7 +127,8 @@ def test_an_outage_in_the_middle_costs_an_attempt_a_second_and_no_message_its_bu
     summary = middle.end.require_closed_book()
     arrived = times(middle.arrivals)
     lettered = {letter["record"]["properties"]["n"] for letter in middle.letters}
-    assert middle.attempts <= middle.seconds + 1
+    # Of "no connection" the connections are counted, and one that is reset in hand is replaced before the attempt.
+    assert middle.attempts <= (middle.seconds + 1) * (2 if kind == "no connection" else 1)
     assert middle.end.code == (3 if lettered else 0), middle.end.err
     assert set(summary["dead_lettered"]) <= ({"in_doubt"} if in_doubt == "dead-letter" else set())
     assert set(arrived) | lettered == SENDABLE
