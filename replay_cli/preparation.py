@@ -22,6 +22,8 @@ from replay_cli.segment.message import MalformedError, dead_letter_record, parse
 
 NOT_SUBSCRIBED = "not_subscribed"
 LONE_SURROGATE = "lone_surrogate"
+UNKNOWN_TYPE = "unknown_type"
+_TYPES = ("track", "identify", "page", "screen", "group", "alias")
 _BATCH_MEMORY = 8 << 20
 """Bytes that a batch and its requests take at most, nearly always."""
 _ISO_LENGTH = len("2025-03-01T10:00:00.000Z")
@@ -79,6 +81,8 @@ class Preparation:
                 if not drafts:
                     letter = dead_letter_record(message)
                     if letter is None or not (drafts := map_message(letter)):
+                        if message.get("type") not in _TYPES:
+                            self._warn(UNKNOWN_TYPE, f"{message.get('type')!r} is no type of a message", prepared)
                         prepared.skipped.append(Skipped(ordinal, NOT_SUBSCRIBED))
                         continue
                     message, text = letter, to_json(letter)

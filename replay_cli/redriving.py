@@ -1,13 +1,12 @@
 """Dead letters sent again: their records become requests anew, with the job's settings of today, and are pending."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import NamedTuple
 
 from replay_cli.ledger.redrive import Block, Letter, Which
 from replay_cli.ledger.store import Store
 from replay_cli.model import ArchiveObject, RecordBatch, Request, Unit
 from replay_cli.preparation import Prepared
-from replay_cli.settlement import rank
 
 
 class Redriven(NamedTuple):
@@ -26,25 +25,29 @@ def take_dead_letters(
     A record that the settings of today skip or reject stays a dead letter.
     """
     records = requests = left = 0
-    for block in store.letters_to_redrive(which, limit):
-        going = list(_requests(block, prepare))
-        ordinals = {ordinal for _, request in going for ordinal in request.ordinals}
-        letters = [letter for letter in block.letters if letter.ordinal in ordinals]
+    for block in store.letters_to_redrive(which):
+        if records == limit:
+            break
+        going = _requests(block, prepare)
+        able = [letter for letter in block.letters if letter.ordinal in going]
+        letters = able if limit is None else able[: limit - records]
+        sent = [request for letter in letters for request in going[letter.ordinal]]
         if letters and not dry:
-            store.take_back(letters, going)
+            store.take_back(letters, sent)
         records += len(letters)
-        requests += len(going)
-        left += len(block.letters) - len(letters)
+        requests += len(sent)
+        left += len(block.letters) - len(able)
     return Redriven(records, requests, left)
 
 
-def _requests(block: Block, prepare: Callable[[RecordBatch], Prepared]) -> Iterator[tuple[int, Request]]:
-    """Give (rank, request) of all that has not arrived yet, in the order of time."""
+def _requests(block: Block, prepare: Callable[[RecordBatch], Prepared]) -> dict[int, list[Request]]:
+    """Return the requests that have not arrived yet, by the ordinal of their first record."""
     by_ordinal = {letter.ordinal: letter for letter in block.letters}
-    prepared = prepare(_batch(block, by_ordinal))
-    for index, request in enumerate(prepared.requests):
+    going: dict[int, list[Request]] = {}
+    for request in prepare(_batch(block, by_ordinal)).requests:
         if not all(request.part in by_ordinal[ordinal].delivered_parts for ordinal in request.ordinals):
-            yield rank(block.place, block.first, index), request
+            going.setdefault(request.ordinals[0], []).append(request)
+    return going
 
 
 def _batch(block: Block, letters: dict[int, Letter]) -> RecordBatch:

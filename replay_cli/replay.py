@@ -102,8 +102,8 @@ class _Suspect(NamedTuple):
     status: int
 
 
-_Turn = tuple[int, int, Pending | None]
-"""(rank, number, request), None to end: requests go by rank, and of one rank as they came."""
+_Turn = tuple[bool, int, int, Pending | None]
+"""(has failed, rank, number, request), None to end: who never failed goes first, then by rank, then as they came."""
 
 
 class Replay:
@@ -166,6 +166,7 @@ class Replay:
             start=lambda helper: self._start_task(self._helpers, helper),
             probe=lambda pending: self._start_task(self._senders, self._probe(pending)),
             go=self._put,
+            is_last=lambda: not self._reading and bool(self._standstill.passes or self._standing.delivered),
             pause_run=lambda reason: self.stop(Ending("paused", reason)),
         )
         self._suspects: list[_Suspect] = []
@@ -194,12 +195,17 @@ class Replay:
             ending = await self._over
         finally:
             await self._wind_down()
-        self._ledger.note_peak(self._cap.meter.peak)
+            self._ledger.note_peak(self._cap.meter.peak)
+            failure = await self._flush()
+        return Ending("failed", str(failure), failure) if failure else ending
+
+    async def _flush(self) -> FatalError | None:
+        """Make durable what is known, whatever ended the run; return why that cannot be."""
         try:
             await self._ledger.flush()
         except FatalError as error:
-            return Ending("failed", str(error), error)
-        return ending
+            return error
+        return None
 
     def stop(self, ending: Ending) -> None:
         """Take no new work and let what is in flight finish; the first call decides how the run ended."""
@@ -440,7 +446,7 @@ class Replay:
             return
         if pending.spent:  # it was parked because it was at fault
             pending.failing_since = self._standstill.now()
-            pending.passes_before = -1
+            pending.passes_before = -1 if self._standstill.passes else 0
         self._parking.remove(pending.request.users)
         self._update_room()
         self._enter(pending)
@@ -495,10 +501,11 @@ class Replay:
     def _put(self, pending: Pending | None) -> None:
         """Queue a request that may go: the earliest in the archive goes first, or long lanes would lag behind."""
         self._turns += 1
-        self._ready.put_nowait((pending.rank if pending else 0, self._turns, pending))
+        has_failed = pending is not None and pending.failing_since is not None
+        self._ready.put_nowait((has_failed, pending.rank if pending else 0, self._turns, pending))
 
     async def _send_ready(self) -> None:
-        while (pending := (await self._ready.get())[2]) is not None:
+        while (pending := (await self._ready.get())[-1]) is not None:
             if self._stopping:
                 return
             if self._sending.is_open:
@@ -598,7 +605,7 @@ class Replay:
             pending.failures += connected
             spent = pending.spent + standstill.now() - pending.failing_since
             self._try_again(pending, outcome, reply.status, spent, at_fault=at_fault)
-        if standstill.must_begin(self._moving):
+        if not self._stopping and standstill.must_begin(self._moving):
             self._begin_outage()
 
     def _begin_outage(self) -> None:
@@ -634,10 +641,13 @@ class Replay:
         self._asking = False
         if not self._suspects or self._moving or self._standstill.is_outage:
             return
-        if is_there and (self._standstill.passes or self._standing.delivered):
+        if not is_there:
+            self._begin_outage()
+        elif self._standstill.passes or self._standing.delivered:
             self._condemn_suspects()
         else:
-            self._begin_outage()
+            reason = f"nothing has passed yet that would tell whose fault it is: {self._suspects[0].detail}"
+            self.stop(Ending("paused", reason))
 
     def _condemn_suspects(self) -> None:
         """Give up those whose budget was used up while the destination was there."""

@@ -13,7 +13,7 @@ from replay_cli.delivery.transport import Transport
 from replay_cli.ledger.group import AttemptKey
 from replay_cli.ledger.ledger import Ledger
 from replay_cli.model import Request
-from replay_cli.moengage.replies import Reply
+from replay_cli.moengage.replies import Failure, Reply
 from replay_cli.settlement import Pending
 
 _LAUNCH_PAD_SECONDS = 0.1
@@ -126,10 +126,14 @@ class Sending:
 
         async def gate() -> None:
             await self._cap.take()
+            self._require(probe=True)
             self._cap.meter.mark()
             self._ledger.note_peak(self._cap.meter.peak)
 
-        return await self._transport.attempt(request, gate)
+        try:
+            return await self._transport.attempt(request, gate)
+        except _WithdrawnError:
+            return Reply(failure=Failure.NOT_SENT, cause="the run stops")
 
     def _require(self, probe: bool) -> None:
         if self._stopped or not (probe or self.is_open):

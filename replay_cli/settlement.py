@@ -235,7 +235,7 @@ class Settlement:
                     failed.detail,
                     pending.attempts - pending.withdrawn,
                 ),
-                *(time.time(), pending.unit, masked(text), failed.status, arrived),
+                *(time.time(), pending.unit, masked(text), failed.status, arrived, pending.rank),
             )
         self._settle(pending, ordinal, letter)
 

@@ -4,14 +4,15 @@ No tasks of its own: the conductor starts those that it asks for.
 """
 
 import asyncio
+import random
 import time
 from collections import deque
 from collections.abc import Callable, Coroutine
-from datetime import UTC, datetime
 
 from replay_cli.delivery.cap import Cap
 from replay_cli.delivery.outage import BudgetClock, OutageWatch, Probe, Prober
 from replay_cli.model import Request
+from replay_cli.preparation import iso_instant
 from replay_cli.sending import Sending
 from replay_cli.settlement import Pending
 
@@ -30,6 +31,8 @@ class Standstill:
         start: starts a helper task.
         probe: starts an attempt at a request although everybody is held back.
         go: lets a request go that was held back.
+        is_last: tells whether the job has delivered something and nothing is left to read, so that no request that
+            comes could tell an outage from requests that fail by themselves.
         pause_run: ends the run, saying why.
     """
 
@@ -43,6 +46,7 @@ class Standstill:
         start: Callable[[Coroutine[None, None, None]], None],
         probe: Callable[[Pending], None],
         go: Callable[[Pending], None],
+        is_last: Callable[[], bool],
         pause_run: Callable[[str], None],
     ) -> None:
         self.is_outage = False
@@ -54,6 +58,7 @@ class Standstill:
         self._start = start
         self._probe = probe
         self._go = go
+        self._is_last = is_last
         self._pause_run = pause_run
         self._loop = asyncio.get_running_loop()
         self._clock = BudgetClock()
@@ -108,13 +113,14 @@ class Standstill:
     def note_limit(self, pause: float) -> None:
         """Note a 429 that asks everybody to wait: the quota is the workspace's, not the message's."""
         now = self._loop.time()
+        self._watch.note_pass()
         self._end_outage()
         if now + pause <= self._paused_until:
             return
         if now - self._answered_at > self._retry_for:
             self._pause_run("nothing but 429 for --retry-for: live traffic leaves nothing of the quota")
         elif pause > self._retry_for:
-            back = datetime.fromtimestamp(time.time() + pause, UTC).isoformat(" ", "seconds")
+            back = iso_instant(time.time() + pause)
             self._pause_run(f"MoEngage asks to wait {pause:.0f} s, longer than --retry-for: run again after {back}")
         else:
             self._cap.slow_down(pause)
@@ -132,17 +138,16 @@ class Standstill:
         """Hold everybody back because everything fails, and give back what that has cost them."""
         self.is_outage = True
         self._down_since = self._watch.since
+        self._prober.begin(self._down_since)
         self._close(self._down_since)
         for pending, failures in self._watch.failures().items():
             pending.failures = max(0, pending.failures - failures)
-            if not pending.failures and not pending.spent:
-                pending.failing_since = None
         self._start(self._probe_until_back())
 
     async def ask(self) -> bool:
-        """Ask the destination whether it is there and takes our credentials."""
-        reply = await self._sending.ask(self._check)
-        return 200 <= reply.status < 300
+        """Ask the destination whether it is there; whether it takes our credentials, a request will tell."""
+        status = (await self._sending.ask(self._check)).status
+        return 0 < status < 500 and status != 429
 
     async def _probe_until_back(self) -> None:
         since = self._down_since
@@ -156,12 +161,30 @@ class Standstill:
 
     def _send_probe(self) -> None:
         now = self._loop.time()
+        if self._held and self._is_last() and all(pending.failing_since is not None for pending in self._held):
+            self._start(self._blame_if_there())
+            return
         probe = self._prober.choose(now)
         if probe is Probe.CHECK:
             self._start(self._probe_by_check())
         elif probe is Probe.REQUEST and self._held:
             self._prober.note_sent(now)
-            self._probe(self._held.popleft())
+            self._probe(self._choose())
+
+    async def _blame_if_there(self) -> None:
+        """When only requests are left that fail, and the destination is there, they are at fault: end the outage."""
+        if await self.ask() and self.is_outage:
+            for pending in self._held:
+                pending.passes_before = -1
+            self._watch.note_pass()
+            self._end_outage()
+
+    def _choose(self) -> Pending:
+        """Take any request that was not tried yet, or else any: those that fail by themselves may stand in front."""
+        untried = [pending for pending in self._held if pending.failing_since is None]
+        chosen = random.choice(untried or self._held)
+        self._held.remove(chosen)
+        return chosen
 
     def note_probe_end(self) -> None:
         """Note that a request that was probed with has its answer, or none for good."""

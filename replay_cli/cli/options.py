@@ -248,7 +248,7 @@ delivery_options = _all(
 
 def limit_option(help_: str) -> Callable[[F], F]:
     """Make `--limit`, which means requests or dead letters."""
-    return option(DELIVERY, "--limit", type=click.IntRange(min=1), help=help_)
+    return option(DELIVERY, "--limit", type=click.IntRange(1, 1_000_000_000), help=help_)
 
 
 changed_option = option(

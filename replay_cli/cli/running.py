@@ -66,8 +66,16 @@ def dry_run(values: dict[str, Any]) -> NoReturn:
     )
     job = Job(_sources(values), destination.endpoint, destination.workspace_id, _settings(values))
     console = error_console()
+    _require_elsewhere(values["output"], job.sources)
     run = DryRun(open_source(job.sources), preparation(job), "" if destination.is_sandbox else destination.endpoint)
     _finish(run.go(values["output"], console), values["as_json"])
+
+
+def _require_elsewhere(output: Path | None, sources: tuple[str, ...]) -> None:
+    """Refuse to write where is read: an archive would be destroyed, or found anew as a part of itself."""
+    path = output.resolve() if output else None
+    if path and any(Path(source) in (path, *path.parents) for source in sources):
+        raise UsageError(f"--output {output} is, or lies in, what is read: name a file elsewhere")
 
 
 def _sources(values: dict[str, Any]) -> tuple[str, ...]:

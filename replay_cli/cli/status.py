@@ -29,7 +29,7 @@ def command(checkpoint: Path, as_json: bool, in_doubt: bool) -> None:
     store = Store.open(checkpoint, read_only=True)
     try:
         if in_doubt:
-            for uri, ordinal, part, attempt, at, cause in store.in_doubt():
+            for uri, ordinal, part, attempt, at, cause in store.in_doubt(running=is_locked(checkpoint)):
                 row = {
                     "uri": uri,
                     "ordinal": ordinal,

@@ -78,6 +78,7 @@ class Plan:
     prepare: Preparation
     redriven: int = 0
     """Dead letters to send again; then no object is read"""
+    is_redrive: bool = False
 
 
 def preparation(job: Job) -> Preparation:
@@ -177,17 +178,17 @@ def redrive(path: Path, which: Which, limit: int | None, session: Session, conso
         store.settle_intents()
         letters = sum(store.redrivable(which).values())
         waiting = letters if limit is None else min(letters, limit)
-        if not waiting + store.parked_records():
-            return _nothing_to_redrive(store, path)
-        plan = Plan(job, open_source(job.sources), [], session.rps, preparation(job), waiting)
+        if not waiting + store.parked_records(redriven=True):
+            return _nothing_to_redrive(store, path, which)
+        plan = Plan(job, open_source(job.sources), [], session.rps, preparation(job), waiting, is_redrive=True)
         key = _permission(session, plan)
         if not session.destination.is_sandbox:
             stack.enter_context(workspace_lock(job.endpoint, job.workspace_id))
         left = take_dead_letters(store, which, limit, plan.prepare).left
-        taken = store.parked_records()
+        taken = store.parked_records(redriven=True)
         summary = _run(store, path, plan, session, key, store.totals()["ignored"], console, kind=REDRIVE)
         book = summary["run"]["records"]
-        book |= {"read": taken, "pending": store.parked_records(), "left": left}
+        book |= {"read": taken, "pending": store.parked_records(redriven=True), "left": left}
         if summary["state"] == "complete":
             summary["reason"] = f"{book['delivered']:,} of {count(taken, 'dead letter')} delivered"
         if taken != book["delivered"] + book["dead_lettered"] + book["pending"]:
@@ -195,8 +196,11 @@ def redrive(path: Path, which: Which, limit: int | None, session: Session, conso
         return summary
 
 
-def _nothing_to_redrive(store: Store, path: Path) -> Summary:
+def _nothing_to_redrive(store: Store, path: Path, which: Which) -> Summary:
     store.verify_book()
+    there = ", ".join(f"{reason} {n:,}" for reason, n in store.tallies().get("dead_lettered", {}).items())
+    if there and which != Which():
+        raise UsageError(f"no dead letters are meant by --reason and --status; there are: {there}")
     run = run_numbers(0, Counter(), {}, 0, 0, 0.0)
     run["records"] |= {"pending": 0, "left": 0}
     return summarize(store, path, "complete", "no such dead letters: nothing was sent", run)
@@ -312,7 +316,8 @@ async def _conduct(
     store: Store, letters: DeadLetterFile, plan: Plan, session: Session, key: str, console: Console
 ) -> tuple[Ending, dict[str, object]]:
     began = time.monotonic()
-    standing = Standing(plan.work, store.begin_parking(), bool(store.tallies().get("delivered")))
+    parked = store.begin_parking(redriven=plan.is_redrive)
+    standing = Standing(plan.work, parked, bool(store.tallies().get("delivered")))
     async with AsyncExitStack() as stack:
         endpoint = plan.job.endpoint
         if endpoint == SANDBOX:

@@ -15,6 +15,8 @@ MANY = 10
 """So many requests, or all that could go if they are fewer, fail without one passing: then it is an outage."""
 _SURE_AFTER = 3
 """Attempts without a connection, which are no message's fault, that tell as much."""
+_RAREST = 30.0
+"""Seconds between two requests at most, when each may arrive once more."""
 _UNANSWERED = 5.0
 """Seconds after which another request is probed with, though the one before it has no answer."""
 
@@ -79,7 +81,8 @@ class Probe(StrEnum):
 class Prober:
     """Chooses what to probe with: the next request.
 
-    After an attempt that ended in doubt (perhaps it arrived), only once the credentials check has passed.
+    After an attempt that ended in doubt (perhaps it arrived), only once the destination has answered the credentials
+    check, and the more seldom the longer the outage lasts.
     """
 
     def __init__(self) -> None:
@@ -87,6 +90,7 @@ class Prober:
         self._checked = False
         self._open = 0
         self._sent_at = float("-inf")
+        self._since = 0.0
 
     def choose(self, now: float) -> Probe | None:
         """Return what to probe with now; None: wait for the answer to the last request."""
@@ -94,7 +98,13 @@ class Prober:
             return Probe.CHECK
         if self._open and now - self._sent_at < _UNANSWERED:
             return None
+        if self._doubtful and now - self._sent_at < min(_RAREST, (now - self._since) / 10):
+            return None
         return Probe.REQUEST
+
+    def begin(self, since: float) -> None:
+        """Note that an outage began."""
+        self._since = since
 
     def note_failure(self, *, doubtful: bool) -> None:
         """Note that an attempt failed."""
@@ -120,6 +130,7 @@ class BudgetClock:
 
     def __init__(self) -> None:
         self._stood_still = 0.0
+        self._went_on_at = float("-inf")
         self._frozen_at: float | None = None
 
     def now(self, now: float) -> float:
@@ -129,10 +140,11 @@ class BudgetClock:
     def freeze(self, at: float) -> None:
         """Let it stand still from `at` on, which may lie in the past; again is the same."""
         if self._frozen_at is None:
-            self._frozen_at = at
+            self._frozen_at = max(at, self._went_on_at)
 
     def go_on(self, now: float) -> None:
         """Let it run again."""
         if self._frozen_at is not None:
             self._stood_still += now - self._frozen_at
             self._frozen_at = None
+            self._went_on_at = now

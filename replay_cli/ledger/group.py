@@ -27,6 +27,7 @@ class DeadLetter(NamedTuple):
     record: bytes
     status: int = 0
     delivered_parts: str = ""
+    rank: int = 0
 
 
 class PartOutcome(NamedTuple):
@@ -56,6 +57,7 @@ class ParkedRequest(NamedTuple):
     spent: float = 0.0
     due: float | None = None
     held: bool = False
+    redriven: bool = False
 
 
 @dataclass(slots=True)
@@ -153,7 +155,7 @@ def apply_attempts(db: sqlite3.Connection, group: Group) -> None:
 def apply_letters(db: sqlite3.Connection, letters: Sequence[DeadLetter]) -> None:
     db.executemany(
         "INSERT INTO dead_letter (object, ordinal, kind, reason, detail, attempts, at, unit, record, status, "
-        "delivered_parts) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "delivered_parts, rank) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         letters,
     )
 
@@ -180,10 +182,10 @@ def _park(db: sqlite3.Connection, parked: ParkedRequest) -> None:
         return
     request = parked.request
     db.execute(
-        "INSERT INTO parked VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO parked VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             *(parked.id, parked.rank, parked.object_id, request.part, request.method, request.path, request.body),
-            *(json.dumps(request.users), parked.unit, *changing),
+            *(json.dumps(request.users), parked.unit, *changing, parked.redriven),
         ),
     )
     lanes = [(lane, parked.rank, parked.id) for lane in dict.fromkeys(request.users)]

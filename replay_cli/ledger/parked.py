@@ -15,16 +15,19 @@ from replay_cli.model import Request
 LOADED_OF_A_LANE = 32
 """So many of a lane come back at once."""
 
-_FIELDS = "id, rank, object, part, method, path, body, users, unit, attempts, doubted, failures, spent, due, held"
+_FIELDS = (
+    "id, rank, object, part, method, path, body, users, unit, attempts, doubted, failures, spent, due, held, redriven"
+)
 _BLOCKED = """
 SELECT 1 FROM parked_lane mine JOIN parked_lane other
 ON other.lane = mine.lane AND (other.rank, other.id) < (mine.rank, mine.id)
 WHERE mine.id = ? AND other.id NOT IN (SELECT id FROM loaded) LIMIT 1
 """
 _HEADS = """
-UPDATE parked SET due = 0 WHERE due IS NULL AND NOT EXISTS (
+UPDATE parked SET due = 0 WHERE due IS NULL AND id NOT IN (SELECT id FROM loaded) AND NOT EXISTS (
     SELECT 1 FROM parked_lane mine JOIN parked_lane other
-    ON other.lane = mine.lane AND (other.rank, other.id) < (mine.rank, mine.id) WHERE mine.id = parked.id
+    ON other.lane = mine.lane AND (other.rank, other.id) < (mine.rank, mine.id)
+    WHERE mine.id = parked.id AND other.id NOT IN (SELECT id FROM loaded)
 )
 """
 
@@ -56,14 +59,23 @@ class ParkedBefore(NamedTuple):
     next_number: int
 
 
-def begin(db: sqlite3.Connection) -> ParkedBefore:
-    """Make a run ready for what earlier ones parked: those that failed are due at once, held ones get a new budget."""
+def begin(db: sqlite3.Connection, *, redriven: bool) -> ParkedBefore:
+    """Make a run ready for what earlier ones parked: those that failed are due at once, held ones get a new budget.
+
+    Args:
+        db: within a transaction.
+        redriven: leave all others aside, for their turn comes when the archive is read.
+    """
     db.execute("CREATE TEMP TABLE IF NOT EXISTS loaded (id INTEGER PRIMARY KEY)")
     db.execute("DELETE FROM loaded")
+    if redriven:
+        db.execute("INSERT INTO loaded SELECT id FROM parked WHERE NOT redriven")
     db.execute("UPDATE parked SET held = 0, failures = 0, spent = 0 WHERE held")
     db.execute("UPDATE parked SET due = 0 WHERE due IS NOT NULL")
-    lanes = dict(db.execute("SELECT lane, count(*) FROM parked_lane GROUP BY lane"))
-    return ParkedBefore(lanes, *db.execute("SELECT count(*), coalesce(max(id), 0) + 1 FROM parked").fetchone())
+    theirs = "id NOT IN (SELECT id FROM loaded)"
+    lanes = dict(db.execute(f"SELECT lane, count(*) FROM parked_lane WHERE {theirs} GROUP BY lane"))  # noqa: S608
+    (requests,) = db.execute(f"SELECT count(*) FROM parked WHERE {theirs}").fetchone()  # noqa: S608
+    return ParkedBefore(lanes, requests, *db.execute("SELECT coalesce(max(id), 0) + 1 FROM parked").fetchone())
 
 
 def release_heads(db: sqlite3.Connection) -> None:
@@ -121,9 +133,10 @@ def _take(db: sqlite3.Connection, number: int) -> Returning:
     request = Request(
         ordinals, part, method, path, body, tuple(json.loads(users)), tuple(record for _, record in records)
     )
-    failures, spent, due, held = rest
+    failures, spent, due, held, redriven = rest
     parked = ParkedRequest(
         *(number, rank, object_id, request, unit, attempts, bool(doubted), failures, spent, due, bool(held)),
+        redriven=bool(redriven),
     )
     doubts = db.execute(
         "SELECT coalesce(max(attempt), 0) FROM in_doubt WHERE object = ? AND ordinal = ? AND part = ? AND attempt > ?",

@@ -97,9 +97,10 @@ class Reading:
             "ignored": self._value("SELECT ignored FROM run ORDER BY id DESC LIMIT 1") or 0,
         }
 
-    def parked_records(self) -> int:
-        """Return how many records have requests that are parked."""
-        return int(self._value("SELECT count(*) FROM (SELECT DISTINCT object, ordinal FROM parked_record)"))
+    def parked_records(self, *, redriven: bool = False) -> int:
+        """Return how many records have requests that are parked, of all or of those that were dead letters."""
+        which = "WHERE id IN (SELECT id FROM parked WHERE redriven)" if redriven else ""
+        return int(self._value(f"SELECT count(*) FROM (SELECT DISTINCT object, ordinal FROM parked_record {which})"))  # noqa: S608
 
     def damaged(self) -> list[tuple[str, str]]:
         """Return (uri, what is wrong) of the objects that could not be read to their end."""
@@ -118,11 +119,17 @@ class Reading:
     def replies(self) -> dict[str, int]:
         return dict(self._rows("SELECT label, n FROM reply ORDER BY label"))
 
-    def in_doubt(self) -> Iterator[tuple[str, int, int, int, float, str]]:
-        """Give every attempt in doubt: (uri, ordinal, part, attempt, POSIX seconds, cause)."""
+    def in_doubt(self, *, running: bool) -> Iterator[tuple[str, int, int, int, float, str]]:
+        """Give every attempt in doubt: (uri, ordinal, part, attempt, POSIX seconds, cause).
+
+        Args:
+            running: a run is on, so that attempts without an outcome are under way; else it died with them.
+        """
+        died = "SELECT object, ordinal, part, attempt, at, 'interrupted' AS cause FROM intent"
+        doubts = "SELECT object, ordinal, part, attempt, at, cause FROM in_doubt"
         yield from self._db.execute(
-            "SELECT o.uri, d.ordinal, d.part, d.attempt, d.at, d.cause "
-            "FROM in_doubt d JOIN object o ON o.id = d.object ORDER BY d.id"
+            "SELECT o.uri, d.ordinal, d.part, d.attempt, d.at, d.cause "  # noqa: S608
+            f"FROM ({doubts}{'' if running else f' UNION ALL {died}'}) d JOIN object o ON o.id = d.object ORDER BY d.at"
         )
 
     def runs(self) -> list[dict[str, Any]]:

@@ -8,9 +8,12 @@ from typing import Any, NamedTuple
 from replay_cli.ledger.group import Group, ParkedRequest, PartOutcome, apply_parked
 from replay_cli.model import BATCH_RECORDS, Request
 
+IN_DOUBT = "in_doubt"
+"""The reason of what may have arrived: it is sent again only where that is said by name."""
+
 
 class Which(NamedTuple):
-    """Which dead letters to send again: all, or those with one of these reasons and one of these last statuses.
+    """Which dead letters to send again: all but those in doubt, or those with one of these reasons and statuses.
 
     A reason may be a pattern (`http_4*`), and stands for those that refine it (`http_400` for `http_400:Type`).
     """
@@ -21,6 +24,8 @@ class Which(NamedTuple):
     def condition(self) -> tuple[str, list[str | int]]:
         """Return it for SQL: the text behind WHERE, and its parameters."""
         text, parameters = "kind = 'dead_lettered'", list[str | int]()
+        if not self.reasons:
+            text += f" AND reason != '{IN_DOUBT}'"
         if self.reasons:
             text += f" AND ({' OR '.join(['reason = ? OR reason GLOB ? OR reason GLOB ?'] * len(self.reasons))})"
             for reason in self.reasons:
@@ -41,13 +46,13 @@ class Letter(NamedTuple):
     attempts: int
     unit: str
     record: bytes
+    rank: int
     delivered_parts: frozenset[int]
 
 
 class Block(NamedTuple):
     """Dead letters of one object that stand near each other: they become requests together, in the order of time."""
 
-    place: int
     uri: str
     etag: str
     first: int
@@ -61,11 +66,11 @@ def count(db: sqlite3.Connection, which: Which) -> dict[str, int]:
     return dict(db.execute(f"SELECT reason, count(*) FROM dead_letter WHERE {text} GROUP BY 1", parameters))  # noqa: S608
 
 
-def blocks(db: sqlite3.Connection, which: Which, limit: int | None) -> Iterator[Block]:
+def blocks(db: sqlite3.Connection, which: Which) -> Iterator[Block]:
     """Give the dead letters in the archive's order, block by block; a block may be taken back as it comes."""
     text, parameters = which.condition()
-    left, seen = -1 if limit is None else limit, (-1, -1)
-    while left:
+    seen = (-1, -1)
+    while True:
         row = db.execute(
             f"SELECT object, ordinal FROM dead_letter WHERE {text} AND (object, ordinal) > (?, ?) "  # noqa: S608
             "ORDER BY object, ordinal LIMIT 1",
@@ -74,20 +79,19 @@ def blocks(db: sqlite3.Connection, which: Which, limit: int | None) -> Iterator[
         if row is None:
             return
         object_id, first = row[0], row[1] // BATCH_RECORDS * BATCH_RECORDS
-        letters = _letters(db, which, object_id, range(row[1], first + BATCH_RECORDS), left)
-        left -= len(letters) if left > 0 else 0
+        letters = _letters(db, which, object_id, range(row[1], first + BATCH_RECORDS))
         seen = object_id, letters[-1].ordinal
-        place, uri, etag = db.execute("SELECT place, uri, etag FROM object WHERE id = ?", (object_id,)).fetchone()
-        yield Block(place, uri, etag, first, letters[0].unit, letters)
+        uri, etag = db.execute("SELECT uri, etag FROM object WHERE id = ?", (object_id,)).fetchone()
+        yield Block(uri, etag, first, letters[0].unit, letters)
 
 
-def _letters(db: sqlite3.Connection, which: Which, object_id: int, ordinals: range, limit: int) -> list[Letter]:
+def _letters(db: sqlite3.Connection, which: Which, object_id: int, ordinals: range) -> list[Letter]:
     text, parameters = which.condition()
     doubts = "SELECT coalesce(max(attempt), 0) FROM in_doubt d WHERE d.object = l.object AND d.ordinal = l.ordinal"
     rows = db.execute(
-        f"SELECT delivered_parts, id, object, ordinal, reason, max(attempts, ({doubts})), unit, record "  # noqa: S608
-        f"FROM dead_letter l WHERE {text} AND object = ? AND ordinal >= ? AND ordinal < ? ORDER BY ordinal LIMIT ?",
-        [*parameters, object_id, ordinals.start, ordinals.stop, limit],
+        f"SELECT delivered_parts, id, object, ordinal, reason, max(attempts, ({doubts})), unit, record, rank "  # noqa: S608
+        f"FROM dead_letter l WHERE {text} AND object = ? AND ordinal >= ? AND ordinal < ? ORDER BY ordinal",
+        [*parameters, object_id, ordinals.start, ordinals.stop],
     )
     return [_letter(*row) for row in rows]
 
@@ -97,21 +101,25 @@ def _letter(delivered_parts: str, *fields: Any) -> Letter:
 
 
 def take_back(
-    db: sqlite3.Connection, letters: Sequence[Letter], requests: Sequence[tuple[int, Request]], first_number: int
+    db: sqlite3.Connection, letters: Sequence[Letter], requests: Sequence[Request], first_number: int
 ) -> None:
     """Make parked requests of dead letters; their records are pending again.
 
     Args:
         db: within a transaction.
         letters: the dead letters.
-        requests: (rank, request) of all that is left to send of them.
+        requests: all that is left to send of them; each goes to the place that it had.
         first_number: the first free number of a parked request.
     """
     by_ordinal = {letter.ordinal: letter for letter in letters}
     group = Group()
-    for number, (rank, request) in enumerate(requests, first_number):
+    for number, request in enumerate(requests, first_number):
         letter = by_ordinal[request.ordinals[0]]
-        group.parked.append(ParkedRequest(number, rank, letter.object_id, request, letter.unit, letter.attempts))
+        group.parked.append(
+            ParkedRequest(
+                *(number, letter.rank, letter.object_id, request, letter.unit, letter.attempts), redriven=True
+            )
+        )
     apply_parked(db, group)
     delivered = PartOutcome(None)
     for letter in letters:

@@ -65,7 +65,7 @@ CREATE TABLE settled_part (
 -- others pass, or too many of them wait. For `batch` their records are settled (the watermark passes them), in the book
 -- they are pending. `rank` is the archive's order; `due` (POSIX seconds) is when one that failed is tried again, NULL
 -- for those that only wait for the ones before them in their lanes; `spent` are the seconds used up of its budget;
--- `held`: its budget is used up, but it is kept for a later run.
+-- `held`: its budget is used up, but it is kept for a later run. `redriven`: it was a dead letter.
 CREATE TABLE parked (
     id INTEGER PRIMARY KEY,
     rank INTEGER NOT NULL,
@@ -81,7 +81,8 @@ CREATE TABLE parked (
     failures INTEGER NOT NULL,
     spent REAL NOT NULL,
     due REAL,
-    held INTEGER NOT NULL DEFAULT 0
+    held INTEGER NOT NULL DEFAULT 0,
+    redriven INTEGER NOT NULL DEFAULT 0
 );
 CREATE INDEX parked_due ON parked (due) WHERE due IS NOT NULL;
 
@@ -148,7 +149,8 @@ CREATE TABLE dead_letter (
     unit TEXT NOT NULL,
     record BLOB NOT NULL,
     status INTEGER NOT NULL DEFAULT 0,
-    delivered_parts TEXT NOT NULL DEFAULT ''
+    delivered_parts TEXT NOT NULL DEFAULT '',
+    rank INTEGER NOT NULL DEFAULT 0
 );
 CREATE INDEX dead_letter_place ON dead_letter (object, ordinal);
 

@@ -139,7 +139,10 @@ class Store(Reading):
         if application != APPLICATION_ID:
             raise UsageError(f"{self.path} is not a replay checkpoint")
         if version != SCHEMA_VERSION:
-            raise UsageError(f"{self.path} was written by another version of replay (format {version})")
+            raise UsageError(
+                f"{self.path} was written by another version of replay (format {version}): go on with that one, or "
+                "begin anew where no checkpoint is"
+            )
 
     def close(self) -> None:
         self._db.close()
@@ -322,10 +325,10 @@ class Store(Reading):
 
     # -- parked requests ------------------------------------------------------------------------------------
 
-    def begin_parking(self) -> ParkedBefore:
-        """Make a run ready for what earlier ones parked, and return it."""
+    def begin_parking(self, *, redriven: bool = False) -> ParkedBefore:
+        """Make a run (or a redrive, which touches nothing else) ready for what was parked, and return it."""
         with self._transaction() as db:
-            return parked.begin(db)
+            return parked.begin(db, redriven=redriven)
 
     def release_heads(self) -> None:
         """Make those parked requests due that wait for no other one."""
@@ -348,13 +351,13 @@ class Store(Reading):
         with self._errors():
             return redrive.count(self._db, which)
 
-    def letters_to_redrive(self, which: Which, limit: int | None) -> Iterator[Block]:
+    def letters_to_redrive(self, which: Which) -> Iterator[Block]:
         """Give the dead letters to send again, in the archive's order; a block may be taken back as it comes."""
         with self._errors():
-            yield from redrive.blocks(self._db, which, limit)
+            yield from redrive.blocks(self._db, which)
 
-    def take_back(self, letters: Sequence[Letter], requests: Sequence[tuple[int, Request]]) -> None:
-        """Make parked requests, given as (rank, request), of dead letters: their records are pending again."""
+    def take_back(self, letters: Sequence[Letter], requests: Sequence[Request]) -> None:
+        """Make parked requests of dead letters: their records are pending again."""
         with self._transaction() as db:
             number = int(self._value("SELECT coalesce(max(id), 0) + 1 FROM parked"))
             redrive.take_back(db, letters, requests, number)

@@ -68,6 +68,9 @@ _RETRIED = frozenset({408, 423, 429})
 _STOPPING = frozenset({401, 403, 409})
 _DEFAULT_PAUSE = 1.0
 _EPOCH = 1e9
+_EPOCH_MILLISECONDS = 1e11
+_LONGEST_PAUSE = 366 * 86400.0
+"""Seconds; a reply that names a later time means no time."""
 
 
 def classify(reply: Reply, now: float) -> Outcome:
@@ -150,7 +153,9 @@ def _seconds(text: str, now: float) -> float | None:
         return _seconds_to_date(text, now)
     if not isfinite(number):
         return None
-    return number - now if number > _EPOCH else number
+    if number > _EPOCH_MILLISECONDS:
+        number /= 1000
+    return min(number - now if number > _EPOCH else number, _LONGEST_PAUSE)
 
 
 def _seconds_to_date(text: str, now: float) -> float | None:

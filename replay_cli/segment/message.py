@@ -73,16 +73,14 @@ def dead_letter_record(document: Message) -> Message | None:
     """Return the message in a line of a dead-letter file; None when the document is none.
 
     Raises:
-        MalformedError: the line holds the text of something that is no message.
+        MalformedError: the line holds the text of something that was no message.
     """
     if document.get("kind") not in ("rejected", "dead_lettered") or not {"uri", "ordinal"} <= document.keys():
         return None
     record = document.get("record")
-    if record is None and isinstance(text := document.get("text"), str):
-        record, _ = parse(text.encode())
-        if record.__class__ is not dict:
-            refuse_kind(record)
-    return record if isinstance(record, dict) else None
+    if not isinstance(record, dict):  # its text is kept for people, perhaps not byte by byte
+        raise MalformedError(str(document.get("reason")), str(document.get("detail")))
+    return record
 
 
 def _parse_leniently(line: bytes, error: orjson.JSONDecodeError) -> tuple[Any, bool]:

@@ -326,7 +326,7 @@ def test_intents_left_by_a_killed_run_become_doubts(tmp_path: Path) -> None:
     store.apply(Group(intents=[(1, 0, 0, 2, 5.0), (1, 1, 0, 1, 5.5), (1, 2, 0, 1, 5.5)]))
     assert store.totals()["in_doubt"] == 3
     assert store.settle_intents() == 3
-    assert list(store.in_doubt()) == [
+    assert list(store.in_doubt(running=True)) == [
         (A.uri, 0, 0, 2, 5.0, "interrupted"),
         (A.uri, 1, 0, 1, 5.5, "interrupted"),
         (A.uri, 2, 0, 1, 5.5, "interrupted"),

@@ -323,3 +323,32 @@ def test_max_duration_also_ends_a_wait(
     sandbox.faults([])
     assert run(tmp_path, sandbox.url).code == 0
     assert set(numbers(sandbox)) == set(range(COUNT))
+
+
+# -- poison in a crowd -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("first", [True, False], ids=["first", "last"])
+def test_many_poisoned_users_in_a_row_are_no_outage_for_long(tmp_path: Path, first: bool) -> None:
+    """They fail together before anybody passes, or after everybody has: the others go on, and these are given up."""
+    poisoned = [message(n, userId=f"ill-{n}", event="Poison") for n in range(60)]
+    healthy = [message(n, userId=f"well-{n}") for n in range(100, 400)]
+    write_lines(tmp_path / "a.jsonl", poisoned + healthy if first else healthy + poisoned)
+    with SandboxProcess(rps=1_000_000, latency=0.01) as sandbox:
+        sandbox.faults([{"match": {"event": "Poison"}, "status": 500}])
+        end = replay(tmp_path, *arguments(sandbox.url, "--max-attempts", "3"))
+        summary = end.require_closed_book()
+    assert end.code == 3, end.err
+    assert summary["dead_lettered"] == {"exhausted:http_500": 60}
+    assert summary["records"]["delivered"] == 300
+
+
+def test_one_message_alone_that_fails_for_good_is_not_sent_for_hours(tmp_path: Path) -> None:
+    write_lines(tmp_path / "a.jsonl", [message(1)])
+    with SandboxProcess() as sandbox:
+        sandbox.faults([{"rate": 1, "status": 502, "record": True}])
+        end = replay(tmp_path, *arguments(sandbox.url, "--max-attempts", "3"))
+        assert end.code == 4
+        assert end.require_closed_book()["records"]["pending"] == 1
+        assert "whose fault" in end.summary["reason"]
+        assert sandbox.stats()["attempts"] == 3

@@ -107,12 +107,11 @@ def test_reason_status_and_limit_choose(tmp_path: Path, sandbox: SandboxProcess)
     shown = replay(tmp_path, "redrive", CHECKPOINT, "--dry-run", "--json")
     assert shown.code == 0
     reasons = json.loads(shown.out)["reasons"]
-    assert {reason.split(":")[0]: n for reason, n in reasons.items()} == {
-        "http_400": 30,
-        "http_413": 30,
-        "in_doubt": 30,
-    }
-    assert redrive(tmp_path, "--reason", "http_500").summary["run"]["records"]["read"] == 0
+    short = {reason.split(":")[0]: n for reason, n in reasons.items()}
+    assert short == {"http_400": 30, "http_413": 30}, "what may have arrived is redriven by name only"
+    wrong = redrive(tmp_path, "--reason", "http_500")
+    assert wrong.code == 2
+    assert "there are: http_400:InvalidParams:event 30" in wrong.err
     assert redrive(tmp_path, "--reason", "http_400", "--limit", "10").summary["run"]["records"]["delivered"] == 10
     assert sorted(arrived(sandbox)[before:]) == [0, 3, 6, 9, 12, 15, 18, 21, 24, 27]
     assert redrive(tmp_path, "--reason", "http_4*", "--status", "413").summary["run"]["records"]["delivered"] == 30
@@ -225,3 +224,42 @@ def test_what_cannot_be_redriven_is_refused_by_name(
     assert end.code == 2
     assert text in end.err
     assert "Traceback" not in end.err
+
+
+def hot_job(cwd: Path, sandbox: SandboxProcess, *more: str) -> Finished:
+    write_lines(cwd / "a.jsonl", [message(n, userId="hot") for n in range(200)])
+    return run(cwd, sandbox, *more)
+
+
+def test_a_redrive_sends_nothing_but_dead_letters(tmp_path: Path, sandbox: SandboxProcess) -> None:
+    """What waits in the checkpoint for its turn in the archive stays there: nobody is overtaken."""
+    sandbox.faults([{"latency": 0.02}])
+    assert hot_job(tmp_path, sandbox, "--max-duration", "1s").code == 4
+    sent = len(arrived(sandbox))
+    assert redrive(tmp_path).code == 0
+    assert len(arrived(sandbox)) == sent
+    assert run(tmp_path, sandbox).code == 0
+    assert arrived(sandbox) == list(range(200))
+
+
+def test_two_redrives_keep_one_users_order(tmp_path: Path, sandbox: SandboxProcess) -> None:
+    write_lines(tmp_path / "a.jsonl", [message(n, userId="one") for n in range(10)])
+    sandbox.faults(REFUSE_ALL)
+    run(tmp_path, sandbox)
+    sandbox.faults([{"rate": 1, "status": 503, "on": "all"}])
+    assert redrive(tmp_path, "--limit", "5", "--max-duration", "1s").code == 4
+    sandbox.faults([])
+    assert redrive(tmp_path, "--limit", "5").code == 0
+    assert arrived(sandbox) == list(range(10))
+
+
+@pytest.mark.parametrize("headers", [{"x-ratelimit-reset": "1999999999999"}, {"Retry-After": "1e15"}])
+def test_a_429_that_names_no_reasonable_time_pauses_the_run_in_good_order(
+    tmp_path: Path, sandbox: SandboxProcess, headers: dict[str, str]
+) -> None:
+    write_lines(tmp_path / "a.jsonl", [message(n) for n in range(50)])
+    sandbox.faults([{"rate": 1, "status": 429, "headers": headers}])
+    end = run(tmp_path, sandbox)
+    assert end.code == 4
+    assert "Traceback" not in end.err
+    assert end.require_closed_book()["in_doubt"] == 0

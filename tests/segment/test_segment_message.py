@@ -256,10 +256,8 @@ LETTER = {"uri": "/a.jsonl", "ordinal": 3, "kind": "dead_lettered", "record": {"
     [
         (LETTER, {"type": "track", "event": "E"}),
         (LETTER | {"kind": "rejected"}, {"type": "track", "event": "E"}),
-        (LETTER | {"record": None, "text": '{"type": "page"}'}, {"type": "page"}),
         (LETTER | {"kind": "page"}, None),
         ({"kind": "rejected", "record": {"type": "track"}}, None),
-        (LETTER | {"record": 3}, None),
         ({"type": "track", "event": "E"}, None),
     ],
 )
@@ -271,5 +269,5 @@ def test_a_line_of_a_dead_letter_file_holds_a_message(
 
 def test_a_dead_letter_of_what_was_no_message_is_none_either() -> None:
     with pytest.raises(MalformedError) as caught:
-        dead_letter_record(LETTER | {"record": None, "text": "{broken"})
-    assert caught.value.reason == "malformed_json"
+        dead_letter_record(LETTER | {"record": None, "text": '{"a": "\ufffd"}', "reason": "invalid_utf8"})
+    assert caught.value.reason == "invalid_utf8"
