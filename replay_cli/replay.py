@@ -102,8 +102,8 @@ class _Suspect(NamedTuple):
     status: int
 
 
-_Turn = tuple[bool, int, int, Pending | None]
-"""(has failed, rank, number, request), None to end: who never failed goes first, then by rank, then as they came."""
+_Turn = tuple[int, int, Pending | None]
+"""(rank, number, request), None to end: requests go by rank, and of one rank as they came."""
 
 
 class Replay:
@@ -501,8 +501,7 @@ class Replay:
     def _put(self, pending: Pending | None) -> None:
         """Queue a request that may go: the earliest in the archive goes first, or long lanes would lag behind."""
         self._turns += 1
-        has_failed = pending is not None and pending.failing_since is not None
-        self._ready.put_nowait((has_failed, pending.rank if pending else 0, self._turns, pending))
+        self._ready.put_nowait((pending.rank if pending else 0, self._turns, pending))
 
     async def _send_ready(self) -> None:
         while (pending := (await self._ready.get())[-1]) is not None:
