@@ -257,7 +257,7 @@ changed_option = option(
     type=click.Choice(["refuse", "continue"]),
     default="refuse",
     show_default=True,
-    help="What to do when a file changed since a part of it was sent; continue: send what was not, by message id.",
+    help="What to do when an unfinished or damaged file has changed; continue: send what was not, by message id.",
 )
 
 output_options = _all(

@@ -11,7 +11,7 @@ from replay_cli.cli.destination import Destination
 from replay_cli.cli.running import make_session, stored_job
 from replay_cli.cli.wiring import preparation, redrive
 from replay_cli.job import Job
-from replay_cli.ledger.redrive import Which
+from replay_cli.ledger.redrive import IN_DOUBT, Which
 from replay_cli.ledger.store import Store
 from replay_cli.redriving import take_dead_letters
 from replay_cli.report.summary import EXIT_INCOMPLETE, EXIT_OK, exit_code
@@ -49,11 +49,20 @@ def _show(path: Path, which: Which, limit: int | None, *, as_json: bool) -> NoRe
         reasons = store.redrivable(which)
         prepare = preparation(Job.from_stored(store.stored_job()))
         taken = take_dead_letters(store, which, limit, prepare, dry=True)
-        rejected = sum(store.tallies().get("rejected", {}).values())
+        tallies, pending = store.tallies(), store.parked_records(redriven=True)
     finally:
         store.close()
+    rejected = sum(tallies.get("rejected", {}).values())
+    doubtful = 0 if which.reasons else tallies.get("dead_lettered", {}).get(IN_DOUBT, 0)
     if as_json:
-        numbers = {"records": taken.records, "requests": taken.requests, "left": taken.left, "reasons": reasons}
+        numbers = {
+            "records": taken.records,
+            "requests": taken.requests,
+            "left": taken.left,
+            "reasons": reasons,
+            "in_doubt": doubtful,
+            "pending": pending,
+        }
         click.echo(orjson.dumps(numbers | {"rejected": rejected}, option=orjson.OPT_INDENT_2).decode())
         raise click.exceptions.Exit(EXIT_OK)
     table = Table(box=None, pad_edge=False, show_header=False)
@@ -66,6 +75,10 @@ def _show(path: Path, which: Which, limit: int | None, *, as_json: bool) -> NoRe
     console.print(f"would be sent again: {count(taken.records, 'record')} in {count(taken.requests, 'request')}")
     if taken.left:
         console.print(f"give no request any more: {count(taken.left, 'record')}")
+    if pending:
+        console.print(f"go first, left over from an earlier redrive: {count(pending, 'record')}")
+    if doubtful:
+        console.print(f"may have arrived, sent again by --reason {IN_DOUBT} only: {count(doubtful, 'record')}")
     if rejected:
         console.print(f"rejected before sending, never redriven: {count(rejected, 'record')}")
     raise click.exceptions.Exit(EXIT_OK)
