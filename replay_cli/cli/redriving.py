@@ -55,14 +55,8 @@ def _show(path: Path, which: Which, limit: int | None, *, as_json: bool) -> NoRe
     rejected = sum(tallies.get("rejected", {}).values())
     doubtful = 0 if which.reasons else tallies.get("dead_lettered", {}).get(IN_DOUBT, 0)
     if as_json:
-        numbers = {
-            "records": taken.records,
-            "requests": taken.requests,
-            "left": taken.left,
-            "reasons": reasons,
-            "in_doubt": doubtful,
-            "pending": pending,
-        }
+        numbers: dict[str, Any] = {"records": taken.records, "requests": taken.requests, "left": taken.left}
+        numbers |= {"reasons": reasons, "in_doubt": doubtful, "pending": pending}
         click.echo(orjson.dumps(numbers | {"rejected": rejected}, option=orjson.OPT_INDENT_2).decode())
         raise click.exceptions.Exit(EXIT_OK)
     table = Table(box=None, pad_edge=False, show_header=False)
