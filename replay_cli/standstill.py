@@ -120,7 +120,7 @@ class Standstill:
         if now - self._answered_at > self._retry_for:
             self._pause_run("nothing but 429 for --retry-for: live traffic leaves nothing of the quota")
         elif pause > self._retry_for:
-            back = iso_instant(time.time() + pause)
+            back = iso_instant(time.time() + pause)[:19].replace("T", " ") + "Z"
             self._pause_run(f"MoEngage asks to wait {pause:.0f} s, longer than --retry-for: run again after {back}")
         else:
             self._cap.slow_down(pause)
