@@ -504,13 +504,17 @@ class Replay:
         self._ready.put_nowait((pending.rank if pending else 0, self._turns, pending))
 
     async def _send_ready(self) -> None:
-        while (pending := (await self._ready.get())[-1]) is not None:
-            if self._stopping:
+        while True:
+            await self._sending.board()  # first, so that the earliest request goes and not the one that came first
+            pending = (await self._ready.get())[-1]
+            if pending is None or self._stopping:
+                self._sending.disembark()
                 return
             if self._sending.is_open:
                 await self._send(pending)
             else:
                 self._standstill.hold(pending)
+                self._sending.disembark()
 
     async def _probe(self, pending: Pending) -> None:
         try:

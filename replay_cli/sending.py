@@ -69,19 +69,27 @@ class Sending:
         for task in self._at_gate:
             task.cancel()
 
+    async def board(self) -> None:
+        """Return when one more request may get its connection; then choose which."""
+        await self._boarding.acquire()
+
+    def disembark(self) -> None:
+        """Give the place back: the request has left, or there is none."""
+        self._boarding.release()
+
     async def attempt(self, pending: Pending, *, probe: bool = False) -> Attempt | None:
-        """Make one attempt at a request; None when it was withdrawn before anything was sent.
+        """Make one attempt at a request on board; None when it was withdrawn before anything was sent.
 
         Args:
             pending: the request.
-            probe: it goes although all others are held back.
+            probe: it goes although all others are held back, and is not on board.
         """
         pending.attempts += 1
         keys = pending.keys()
-        intended = left = boarding = False
+        intended = left = False
 
         async def gate() -> None:
-            nonlocal intended, left, boarding
+            nonlocal intended, left
             async with nullcontext() if probe else self._launch_pad:
                 self._require(probe)
                 intended = True
@@ -92,18 +100,13 @@ class Sending:
             self._at_gate.discard(task)
             left = True
             self._note_departure(pending.request)
-            if boarding:
-                boarding = False
-                self._boarding.release()
+            if not probe:
+                self.disembark()
 
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 # a coroutine of ours runs in a task
         self._at_gate.add(task)
         try:
-            if not probe:
-                await self._boarding.acquire()
-                boarding = True
-                self._require(probe)
             reply = await self._transport.attempt(pending.request, gate)
         except _WithdrawnError:
             self._withdraw(pending, intended)
@@ -117,8 +120,8 @@ class Sending:
         finally:
             self._at_gate.discard(task)
             self.in_flight -= left
-            if boarding:
-                self._boarding.release()
+            if not (left or probe):
+                self.disembark()
         return Attempt(reply, keys if intended else [])
 
     async def ask(self, request: Request) -> Reply:

@@ -179,7 +179,7 @@ class Settlement:
             ended = known.get(ordinal, {})
             if (count > 1 or ended) and not batch.is_settled(ordinal):
                 self._records[batch.object_id, ordinal] = _Record(count - len(ended), ended)
-        for request in prepared.requests:
+        for request in prepared.requests if known else ():
             self._close_known(batch, request, str(prepared.batch.unit))
 
     def _close_known(self, batch: OpenBatch, request: Request, unit: str) -> None:
@@ -193,9 +193,12 @@ class Settlement:
 
     def is_settled(self, batch: OpenBatch, request: Request) -> bool:
         """Tell whether nothing is left to do for a request, from earlier runs."""
+        if all(batch.is_settled(ordinal) for ordinal in request.ordinals):
+            return True
+        if not self._records:
+            return False
         records = [self._records.get((batch.object_id, ordinal)) for ordinal in request.ordinals]
-        known = all(record is not None and request.part in record.parts for record in records)
-        return known or all(batch.is_settled(ordinal) for ordinal in request.ordinals)
+        return all(record is not None and request.part in record.parts for record in records)
 
     def deliver(self, pending: Pending) -> None:
         """Note that MoEngage has accepted a request."""

@@ -16,8 +16,8 @@ from replay_cli.preparation import iso_instant
 from replay_cli.sending import Sending
 from replay_cli.settlement import Pending
 
-PROBE_EVERY = 1.05
-"""Seconds between attempts while everything fails: one in a second, whatever the timers' and the network's jitter."""
+PROBE_EVERY = 1.2
+"""Seconds between attempts while everything fails: one in a second, however long a commit or a timer takes."""
 
 
 class Standstill:
