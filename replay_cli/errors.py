@@ -3,7 +3,8 @@
     ReplayError                 every error of this program; its text is one sentence for a person
     ├── UsageError              change the command line and run again                    exit 2
     ├── FatalError              fix something outside, then run the same command again   exit 1
-    │   └── BookError           report a bug: the numbers do not add up                  exit 1
+    │   ├── BookError           report a bug: the numbers do not add up                  exit 1
+    │   └── ChangedObjectError  run again: an object is not what was listed any more     exit 1
     ├── PausedError             run the same command again, later                        exit 4
     └── DamagedObjectError      nothing now; the object is named in the summary          exit 3, at the end
 
@@ -30,6 +31,19 @@ class FatalError(ReplayError):
 
 class BookError(FatalError):
     """The closed book does not close: records were counted twice or not at all, which is a bug."""
+
+
+class ChangedObjectError(FatalError):
+    """An object is not what was listed any more: another one was put in its place, or it is gone.
+
+    Args:
+        uri: the object.
+        how: what happened to it, for a person: `changed`, `is gone`.
+    """
+
+    def __init__(self, uri: str, how: str) -> None:
+        super().__init__(f"{uri} {how} since it was listed: run the same command again")
+        self.uri = uri
 
 
 class PausedError(ReplayError):

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from replay_cli.archive.columns import is_text, plain_values, raw_texts
-from replay_cli.archive.layout import describe
+from replay_cli.segment.layout import describe
 from replay_cli.archive.lines import oversized
 from replay_cli.errors import DamagedObjectError, FatalError
 from replay_cli.model import (

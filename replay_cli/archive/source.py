@@ -1,42 +1,59 @@
 """The seam between where objects are kept and what is in them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
-from typing import BinaryIO, NamedTuple, Protocol
+from pathlib import PurePosixPath
+from typing import BinaryIO, Protocol
 
-from replay_cli.archive.layout import sort_key
 from replay_cli.model import ArchiveObject
 
-
-class Listing(NamedTuple):
-    """What the locations of a job hold: the objects in reading order, and how many names were left alone."""
-
-    objects: tuple[ArchiveObject, ...]
-    ignored: int
+PAGE_OBJECTS = 1000
+"""A listing comes in pages of at most so many objects."""
+_SUFFIXES = frozenset({"", ".gz", ".json", ".jsonl", ".ndjson", ".zst", ".parquet"})
 
 
 class Source(Protocol):
-    """A place that keeps objects."""
+    """A place that keeps objects. One thread may list it while another one reads."""
 
-    def listing(self) -> Listing:
-        """List all objects of this source, each once, in reading order.
+    @property
+    def ignored(self) -> int:
+        """How many names the listing has left alone so far."""
+
+    def pages(self) -> Iterator[Sequence[ArchiveObject]]:
+        """List all objects of this source in reading order (`layout.sort_key`), page by page, as they are found.
 
         Raises:
             UsageError: a location is missing, matches nothing or has nothing to read in it.
             FatalError: it cannot be listed.
         """
 
+    def find(self, uri: str) -> ArchiveObject | None:
+        """Return an object as it is now; None when it is gone.
+
+        Raises:
+            FatalError: nobody can tell.
+        """
+
+    def expect(self, objects: Sequence[ArchiveObject]) -> None:
+        """Say which objects will be opened next, in order, so that their beginnings can be fetched ahead."""
+
     def open(self, obj: ArchiveObject) -> AbstractContextManager[BinaryIO]:
         """Open the object's stored bytes; the file can seek, and `tell` says how far reading has come.
 
-        Entering checks that the object is still the one that was listed (by its etag), leaving that it did
-        not change while it was read.
-
         Raises:
-            FatalError: it changed, is gone, or cannot be read.
+            ChangedObjectError: it is not what was listed any more (by its etag), or changed while it was read.
+            ReadingStoppedError: nobody wants the rest any more.
+            FatalError: it cannot be read.
         """
 
+    def stop(self) -> None:
+        """End all reading and listing, from any thread: what waits raises `ReadingStoppedError`."""
 
-def in_reading_order(objects: Iterable[ArchiveObject]) -> tuple[ArchiveObject, ...]:
-    """Each object once, as `layout` orders them."""
-    return tuple(sorted({obj.uri: obj for obj in objects}.values(), key=lambda obj: sort_key(obj.uri)))
+
+class ReadingStoppedError(Exception):
+    """Nobody wants the rest: raised out of a read."""
+
+
+def is_archive_name(name: str) -> bool:
+    """Tell whether a file found in a folder is read: by its suffix, and not when it begins with `.` or `_`."""
+    return not name.startswith((".", "_")) and PurePosixPath(name).suffix.lower() in _SUFFIXES

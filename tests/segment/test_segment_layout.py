@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from replay_cli.archive.layout import Place, describe, sort_key
+from replay_cli.segment.layout import Place, describe, sort_key
 
 
 @pytest.mark.parametrize(
