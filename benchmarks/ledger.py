@@ -9,6 +9,7 @@ from pathlib import Path
 
 from replay_cli.ledger.dead_letters import DeadLetterFile
 from replay_cli.ledger.ledger import Ledger
+from replay_cli.ledger.objects import Listed
 from replay_cli.ledger.store import Store
 from replay_cli.ledger.watermark import OpenBatch
 from replay_cli.model import ArchiveObject
@@ -51,7 +52,8 @@ async def _attempt(ledger: Ledger | None, batch: OpenBatch | None, n: int) -> No
 
 def main() -> list[tuple[str, str, str]]:
     async def measure(store: Store, path: Path) -> tuple[float, float]:
-        states = store.register([ArchiveObject(str(n), 1, "e") for n in range(ROUNDS)])
+        store.register([Listed(ArchiveObject(str(n), 1, "e"), "") for n in range(ROUNDS)])
+        states = store.waiting()
         ledger = Ledger(store, DeadLetterFile(path), lambda error: None)
         pairs = [(await _pace(None, 0), await _pace(ledger, state.id)) for state in states]
         ledger.close()

@@ -45,7 +45,7 @@ def write_parquet(source: Path, path: Path) -> Path:
     schema = pa.schema([("message", pa.string())])
     with pq.ParquetWriter(path, schema, compression="snappy") as writer:
         rows: list[str] = []
-        for batch in read(archive, archive.listing().objects[0]):
+        for batch in read(archive, next(archive.pages())[0]):
             rows += [record.decode() for record in batch.records if isinstance(record, bytes)]
             if len(rows) >= 50_000:
                 writer.write_table(pa.table({"message": rows}, schema=schema))

@@ -54,7 +54,7 @@ def product(path: Path) -> int:
     """The product's own way from the file to serialized requests."""
     source = open_source([str(path)])
     prepare = Preparation(actions_mapping("APP"), strict=False, clock=time.time)
-    return sum(len(prepare(batch).requests) for obj in source.listing().objects for batch in read(source, obj))
+    return sum(len(prepare(batch).requests) for page in source.pages() for obj in page for batch in read(source, obj))
 
 
 def _seconds(work: Callable[[Path], int], path: Path) -> float:

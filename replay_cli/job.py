@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
 from replay_cli.errors import UsageError
+from replay_cli.segment.selection import Selection
 
 CHECKPOINTS = Path(".replay")
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9._-]+")
@@ -42,6 +43,11 @@ class Job(NamedTuple):
     endpoint: str
     workspace_id: str
     settings: Mapping[str, Any]
+
+    @property
+    def selection(self) -> Selection:
+        """What is sent of the sources."""
+        return Selection.from_settings(self.settings)
 
     @property
     def name(self) -> str:

@@ -19,6 +19,7 @@ from replay_cli.moengage.preflight import (
 )
 from replay_cli.segment.javascript import instant
 from replay_cli.segment.message import MalformedError, dead_letter_record, parse, refuse_kind, to_json
+from replay_cli.segment.selection import EVERYTHING, Selection
 
 NOT_SUBSCRIBED = "not_subscribed"
 LONE_SURROGATE = "lone_surrogate"
@@ -51,12 +52,17 @@ class Preparation:
         mapping: the API's mapping.
         strict: reject what would otherwise only be warned about.
         clock: POSIX seconds; a message dated after it is in the future.
+        selection: which messages are meant; the others are skipped with its reasons. In a line of a dead-letter file
+            it judges the message that is in there.
     """
 
-    def __init__(self, mapping: Mapping, *, strict: bool, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, mapping: Mapping, *, strict: bool, clock: Callable[[], float], selection: Selection = EVERYTHING
+    ) -> None:
         self._map = mapping
         self._strict = strict
         self._clock = clock
+        self._selection = selection
         _keep_freed_memory()
 
     def __call__(self, batch: RecordBatch) -> Prepared:
@@ -66,6 +72,7 @@ class Preparation:
         requests, times = prepared.requests, [""]
         # Every replayed message passes here, so the loop is written for speed: few calls, few look-ups.
         loads, dumps, new, map_message, blank = orjson.loads, orjson.dumps, tuple.__new__, self._map, 0
+        reason_against, against = self._selection.for_object(batch.object.uri), None
         for ordinal, record in enumerate(batch.records, batch.first):
             if record == b"":
                 blank += 1
@@ -77,15 +84,28 @@ class Preparation:
                     message, text, replaced = _read_with_care(record)
                 if message.__class__ is not dict:
                     refuse_kind(message)
+                if reason_against is not None:
+                    against = reason_against(message)
+                    if against is not None and dead_letter_record(message) is None:
+                        prepared.skipped.append(Skipped(ordinal, against))
+                        continue
                 drafts = map_message(message)
                 if not drafts:
                     letter = dead_letter_record(message)
+                    if letter is not None and reason_against is not None:
+                        against = reason_against(letter)
+                        if against is not None:
+                            prepared.skipped.append(Skipped(ordinal, against))
+                            continue
                     if letter is None or not (drafts := map_message(letter)):
                         if message.get("type") not in _TYPES:
                             self._warn(UNKNOWN_TYPE, f"{message.get('type')!r} is no type of a message", prepared)
                         prepared.skipped.append(Skipped(ordinal, NOT_SUBSCRIBED))
                         continue
                     message, text = letter, to_json(letter)
+                elif against is not None:  # a message after all, though it looked like a dead letter
+                    prepared.skipped.append(Skipped(ordinal, against))
+                    continue
                 if replaced:
                     self._warn(LONE_SURROGATE, "lone surrogates would be sent as U+FFFD", prepared)
                 time = message.get("timestamp")

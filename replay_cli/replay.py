@@ -8,29 +8,31 @@ are on their way; the requests of users who cannot go on wait in the checkpoint.
 import asyncio
 import random
 import time
-from collections.abc import Callable, Coroutine, Generator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import NamedTuple
 
-from replay_cli.archive import ReadingStoppedError, Source, StoppableSource, read
+from replay_cli.archive import ReadingStoppedError, Source
 from replay_cli.delivery.backoff import backoff
 from replay_cli.delivery.cap import Cap
 from replay_cli.delivery.fair_use import FairUse
 from replay_cli.delivery.lanes import Lanes
 from replay_cli.delivery.transport import Transport
-from replay_cli.errors import DamagedObjectError, FatalError, ReplayError
+from replay_cli.errors import FatalError, PausedError, ReplayError
 from replay_cli.ledger.changes import SentBefore
 from replay_cli.ledger.ledger import Ledger
+from replay_cli.ledger.objects import ObjectState
 from replay_cli.ledger.parked import ParkedBefore, Returning
 from replay_cli.ledger.watermark import OpenBatch
-from replay_cli.model import Request
+from replay_cli.model import ArchiveObject, Request
 from replay_cli.moengage.replies import Failure, Outcome, Reply, Verdict, classify
 from replay_cli.parking import LONGEST_LANE, Parking
 from replay_cli.policy import InDoubt, OnExhausted, Policy
 from replay_cli.preparation import Prepared
+from replay_cli.reading import Answer, Begin, Changed, End, Next, Reading, Step, Want
 from replay_cli.sending import Attempt, Sending
-from replay_cli.settlement import Pending, Settlement, Work, known_by, rank
+from replay_cli.settlement import Pending, Settlement, Work, rank
 from replay_cli.standstill import Standstill
 
 GRACE = 10.0
@@ -42,14 +44,23 @@ _LONG_WAIT = 5.0
 _SHORTEST_WAIT = 0.05
 """Seconds between two fetches of what is due."""
 _ADMITTED_AT_ONCE = 50
+_OBJECTS_AT_ONCE = 64
+"""Objects fetched from the checkpoint at once, to be read."""
 
 
 class Standing(NamedTuple):
-    """Where a job stands when a run begins: what is left to read, what is parked, whether anything was delivered."""
+    """Where a job stands when a run begins.
+
+    `work` is what to read before anything else, `pages` what is left of the listing (more may wait in the checkpoint;
+    None: nothing is read), `parked` what is parked there; `delivered` tells whether anything was delivered before, and
+    `size` is how many stored bytes wait to be read of what was listed so far.
+    """
 
     work: Sequence[Work]
+    pages: Iterator[Sequence[ArchiveObject]] | None
     parked: ParkedBefore
     delivered: bool
+    size: int = 0
 
 
 class Ending(NamedTuple):
@@ -63,34 +74,20 @@ class Ending(NamedTuple):
 class Snapshot(NamedTuple):
     """What a run is doing now.
 
-    `consumed` counts stored bytes read of the objects to read, `waiting` the requests that are not settled, `parked`
-    of which wait in the checkpoint and `in_flight` for a reply; `held_by` is why nothing leaves now, if so, and
-    `trouble` why the last attempt failed, if it did.
+    `consumed` counts stored bytes read of the `total` listed so far (`listing`: more may come), `waiting` the requests
+    that are not settled, `parked` of which wait in the checkpoint and `in_flight` for a reply; `held_by` is why nothing
+    leaves now, if so, and `trouble` why the last attempt failed, if it did.
     """
 
     consumed: int
+    total: int
+    listing: bool
     waiting: int
     parked: int
     in_flight: int
     held_by: str
     per_second: int
     trouble: str
-
-
-class _Begin(NamedTuple):
-    work: Work
-
-
-class _Next(NamedTuple):
-    """A batch, and what its records are known by."""
-
-    prepared: Prepared
-    hashes: dict[int, bytes]
-
-
-class _End(NamedTuple):
-    work: Work
-    damage: str | None
 
 
 class _Suspect(NamedTuple):
@@ -133,7 +130,7 @@ class Replay:
     ) -> None:
         self._source = source
         self._standing = standing
-        self._prepare = prepare
+        self._reader = Reading(source, standing.pages or iter(()), prepare)
         self._ledger = ledger
         self._cap = cap
         self._policy = policy
@@ -172,11 +169,13 @@ class Replay:
         self._suspects: list[_Suspect] = []
         self._asking = False
         self._trouble = ""
-        self._reading = True
+        self._reading = self._listing = standing.pages is not None
+        self._listed = asyncio.Event()  # more of the listing is in the checkpoint, or all of it
         self._limited = False
         self._admitted = 0
         self._waiting = 0
         self._moving = 0
+        self._total_bytes = standing.size
         self._finished_bytes = 0
         self._current_bytes = 0
 
@@ -186,11 +185,14 @@ class Replay:
         """Go on until everything is settled or something stops the run; then everything known is durable."""
         for _ in range(self._policy.concurrency):
             self._start_task(self._senders, self._send_ready())
-        self._start_task(self._helpers, self._read())
+        if self._reading:
+            self._start_task(self._helpers, self._list())
+            self._start_task(self._helpers, self._read())
         self._start_task(self._helpers, self._bring_back())
         if (most := self._policy.max_duration) is not None:
             self._loop.call_later(most, self.stop, Ending("paused", "--max-duration is over"))
         self._note_read_again()
+        self._settle_run()
         try:
             ending = await self._over
         finally:
@@ -212,24 +214,26 @@ class Replay:
         if not self._over.done():
             self._over.set_result(ending)
         self._stopping = True
+        self._source.stop()
         self._sending.stop()
 
     def abort(self) -> None:
         """Stop now: what is in flight is in doubt."""
         self._stopping = True
+        self._source.stop()
         for task in self._senders | self._helpers:
             task.cancel()
 
     def fail(self, error: ReplayError) -> None:
         """Stop the run because of an error."""
-        self.stop(Ending("failed", str(error), error))
-
-    def _stopped(self) -> bool:
-        return self._stopping
+        state = "paused" if isinstance(error, PausedError) else "failed"
+        self.stop(Ending(state, str(error), error))
 
     def snapshot(self) -> Snapshot:
         return Snapshot(
             consumed=self._finished_bytes + self._current_bytes,
+            total=self._total_bytes,
+            listing=self._listing,
             waiting=self._waiting + self._parking.count,
             parked=self._parking.count,
             in_flight=self._sending.in_flight,
@@ -252,10 +256,12 @@ class Replay:
         elif not self._over.done():
             self._over.set_exception(error)
             self._stopping = True
+            self._source.stop()
 
     async def _wind_down(self) -> None:
         """End all tasks: idle ones at once, those with a request in flight when it is answered, or after `GRACE`."""
         self._stopping = True
+        self._source.stop()
         self._sending.stop()
         for task in self._helpers:
             task.cancel()
@@ -282,12 +288,28 @@ class Replay:
 
     # -- reading ----------------------------------------------------------------------------------------------
 
-    async def _read(self) -> None:
-        steps = self._steps()
-        thread = ThreadPoolExecutor(1, thread_name_prefix="reader")
+    async def _list(self) -> None:
+        """List all that there is, ahead of the reading: the checkpoint holds what waits to be read."""
+        thread = ThreadPoolExecutor(1, thread_name_prefix="lister")
         try:
-            while (step := await self._loop.run_in_executor(thread, next, steps, None)) is not None:
-                await self._take(step)
+            while (page := await self._loop.run_in_executor(thread, self._reader.page)) is not None:
+                self._total_bytes += await self._ledger.register(page)
+                self._listed.set()
+        except ReadingStoppedError:
+            return
+        finally:
+            thread.shutdown(wait=False)
+        await self._ledger.end_listing(self._reader.ignored)
+        self._listing = False
+        self._listed.set()
+
+    async def _read(self) -> None:
+        steps = self._reader.steps(self._standing.work)
+        thread = ThreadPoolExecutor(1, thread_name_prefix="reader")
+        answer: Answer = None
+        try:
+            while (step := await self._loop.run_in_executor(thread, _advance, steps, answer)) is not None:
+                answer = await self._take(step)
                 if self._limited:
                     break
         except ReadingStoppedError:
@@ -299,36 +321,53 @@ class Replay:
         self._note_read_again()
         self._settle_run()
 
-    def _steps(self) -> Generator[_Begin | _Next | _End]:
-        """Read all objects, in the reader's thread."""
-        for work in self._standing.work:
-            yield _Begin(work)
-            damage = None
-            try:
-                for batch in read(StoppableSource(self._source, self._stopped), work.object, work.watermark):
-                    prepared = self._prepare(batch)
-                    yield _Next(prepared, known_by(prepared))
-            except DamagedObjectError as error:
-                damage = error.cause
-            yield _End(work, damage)
+    async def _take(self, step: Step) -> Answer:
+        """Take a step, and give the answer where it asks for one."""
+        match step:
+            case Begin(work):
+                self._current = work
+                self._place = self._ledger.begin_object(work.id, work.watermark, work.place)
+                self._sent_before = await self._ledger.sent_before(work.id) if work.earlier else None
+            case Next(prepared):
+                await self._has_room.wait()
+                await self._ledger.has_room()
+                await self._admit(self._current, step)
+                self._current_bytes = prepared.batch.consumed
+            case End(work, damage):
+                self._end(work, damage)
+            case Changed(work, found):
+                return await self._take_change(work, found)
+            case Want():
+                return await self._next_work()
+        return None
 
-    async def _take(self, step: _Begin | _Next | _End) -> None:
-        if isinstance(step, _Begin):
-            self._current = step.work
-            self._place = self._ledger.begin_object(step.work.id, step.work.watermark, step.work.place)
-            self._sent_before = await self._ledger.sent_before(step.work.id) if step.work.earlier else None
-        elif isinstance(step, _End):
-            self._behind.discard(step.work.id)
-            self._ledger.end_object(step.work.id, step.damage)
-            self._finished_bytes += step.work.object.size
-            self._current_bytes = 0
-        else:
-            await self._has_room.wait()
-            await self._ledger.has_room()
-            await self._admit(self._current, step)
-            self._current_bytes = step.prepared.batch.consumed
+    def _end(self, work: Work, damage: str | None) -> None:
+        self._behind.discard(work.id)
+        self._ledger.end_object(work.id, damage)
+        self._finished_bytes += work.object.size
+        self._current_bytes = 0
 
-    async def _admit(self, work: Work, step: _Next) -> None:
+    async def _take_change(self, work: Work, found: ArchiveObject | None) -> Sequence[Work]:
+        before = ObjectState(work.id, work.object, "waiting", 0, self._place, work.earlier)
+        now = await self._ledger.take_change(before, found)
+        self._total_bytes += now.object.size - work.object.size
+        if found is None:
+            self._behind.discard(work.id)
+            self._finished_bytes += work.object.size
+            return ()
+        return (Work.new(now),)
+
+    async def _next_work(self) -> Sequence[Work]:
+        """Return what to read next, once it is listed; nothing when there is nothing more."""
+        while True:
+            self._listed.clear()
+            was_listing = self._listing
+            objects = await self._ledger.waiting(_OBJECTS_AT_ONCE)
+            if objects or not was_listing:
+                return [Work.new(state) for state in objects]
+            await self._listed.wait()
+
+    async def _admit(self, work: Work, step: Next) -> None:
         """Take a batch into the book and its requests into their lanes, a few at a time to keep the loop on time."""
         prepared = step.prepared
         batch = self._open(work, prepared, step.hashes)
@@ -661,3 +700,11 @@ class Replay:
                 self._park(pending, 0, held=True)
             else:
                 self._give_up(pending, reason, detail, status)
+
+
+def _advance(steps: Generator[Step, Answer, None], answer: Answer) -> Step | None:
+    """Answer the last step and return the next one; None when there is none."""
+    try:
+        return steps.send(answer)
+    except StopIteration:  # which a future cannot carry
+        return None

@@ -10,6 +10,7 @@ from replay_cli.delivery.lanes import Place
 from replay_cli.ledger.changes import Earlier, SentBefore, bitmap, hash_of, hashes_in_row, number_of
 from replay_cli.ledger.group import AttemptKey, DeadLetter, ParkedRequest, PartOutcome
 from replay_cli.ledger.ledger import Ledger
+from replay_cli.ledger.objects import ObjectState
 from replay_cli.ledger.parked import Returning
 from replay_cli.ledger.watermark import OpenBatch
 from replay_cli.model import ArchiveObject, Rejected, Request
@@ -33,6 +34,11 @@ class Work(NamedTuple):
     doubts: dict[tuple[int, int], int]
     place: int = 0
     earlier: Earlier | None = None
+
+    @classmethod
+    def new(cls, state: ObjectState) -> "Work":
+        """Make the work of an object of which nothing was read."""
+        return cls(state.id, state.object, 0, {}, {}, {}, state.place, state.earlier)
 
     @property
     def is_behind(self) -> bool:

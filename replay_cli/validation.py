@@ -3,7 +3,7 @@
 import os
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -17,6 +17,9 @@ from replay_cli.model import ArchiveObject
 from replay_cli.preparation import Preparation, Prepared
 from replay_cli.report.progress import State, make_reporter
 from replay_cli.report.summary import Summary, make_summary, run_numbers
+
+_EXPECTED = 4
+"""How many objects after the current one are told to the source."""
 
 
 class DryRun:
@@ -36,6 +39,8 @@ class DryRun:
         self._read = 0
         self._pending = 0
         self._damage: dict[str, str] = {}
+        self._objects = self._consumed = self._total = 0
+        self._listing = True
 
     def go(self, output: Path | None, console: Console) -> Summary:
         """Prepare everything; `output` receives one JSON line a record, in archive order.
@@ -44,31 +49,43 @@ class DryRun:
             FatalError: the output cannot be written.
         """
         began = time.monotonic()
-        listing = self._source.listing()
         try:
             with _private(output) if output else nullcontext() as file, make_reporter(console) as reporter:
                 shown = began
-                for obj, consumed, prepared in self._prepared(listing.objects):
+                for obj, prepared in self._prepared():
                     self._count(prepared)
                     if file is not None:
                         self._write(file, obj, prepared)
                     if time.monotonic() - shown >= reporter.every:
                         shown = time.monotonic()
-                        reporter.show(self._state(consumed, listing.objects))
+                        reporter.show(self._state(prepared.batch.consumed))
         except OSError as error:
             raise FatalError(f"cannot write {output}: {error.strerror}") from None
         written = f", as {output} shows" if output else ""
-        return self._summary(len(listing.objects), listing.ignored, time.monotonic() - began, written)
+        return self._summary(time.monotonic() - began, written)
 
-    def _prepared(self, objects: tuple[ArchiveObject, ...]) -> Iterator[tuple[ArchiveObject, int, Prepared]]:
-        consumed = 0
-        for obj in objects:
-            try:
-                for batch in read(self._source, obj):
-                    yield obj, consumed + batch.consumed, self._prepare(batch)
-            except DamagedObjectError as error:
-                self._damage[error.uri] = error.cause
-            consumed += obj.size
+    def _prepared(self) -> Iterator[tuple[ArchiveObject, Prepared]]:
+        for page in self._pages():
+            for index, obj in enumerate(page, start=1):
+                self._source.expect(page[index : index + _EXPECTED])
+                try:
+                    for batch in read(self._source, obj):
+                        yield obj, self._prepare(batch)
+                except DamagedObjectError as error:
+                    self._damage[error.uri] = error.cause
+                self._consumed += obj.size
+                self._objects += 1
+
+    def _pages(self) -> Iterator[Sequence[ArchiveObject]]:
+        """List one page ahead, so that the last one is known when it is read."""
+        pages = self._source.pages()
+        page = next(pages, None)
+        while page is not None:
+            following = next(pages, None)
+            self._total += sum(obj.size for obj in page)
+            self._listing = following is not None
+            yield page
+            page = following
 
     def _count(self, prepared: Prepared) -> None:
         self._read += prepared.records
@@ -97,12 +114,12 @@ class DryRun:
             place = {"uri": obj.uri, "ordinal": ordinal}
             file.write(orjson.dumps(place | row, option=orjson.OPT_APPEND_NEWLINE))
 
-    def _state(self, consumed: int, objects: tuple[ArchiveObject, ...]) -> State:
+    def _state(self, consumed: int) -> State:
         rejected = sum(n for (outcome, _), n in self._records.items() if outcome == "rejected")
-        total = sum(obj.size for obj in objects)
-        return State(self._read, 0, rejected, 0, min(consumed, total), total, 0, 0.0, 0, 0, "")
+        read = min(self._consumed + consumed, self._total)
+        return State(self._read, 0, rejected, 0, read, self._total, 0, 0.0, 0, 0, "", listing=self._listing)
 
-    def _summary(self, objects: int, ignored: int, elapsed: float, written: str) -> Summary:
+    def _summary(self, elapsed: float, written: str) -> Summary:
         book: dict[str, dict[str, int]] = {}
         for (outcome, reason), n in self._records.items():
             book.setdefault(outcome, {})[reason] = n
@@ -114,10 +131,10 @@ class DryRun:
                 "read": self._read,
                 "pending": self._pending,
                 "in_doubt": 0,
-                "objects": objects,
-                "complete": objects,
+                "objects": self._objects,
+                "complete": self._objects,
                 "peak": 0,
-                "ignored": ignored,
+                "ignored": self._source.ignored,
             },
             replies={},
             damage=self._damage,

@@ -1,9 +1,29 @@
-"""What all tests share: hypothesis tries the same examples every time, unless it is told to explore."""
+"""What all tests share: the S3 server, and hypothesis, which tries the same examples unless told to explore."""
 
 import os
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
+import pytest
 from hypothesis import settings
+
+if TYPE_CHECKING:
+    from tests.support.s3_server import S3Server
 
 settings.register_profile("steady", derandomize=True, deadline=None)
 settings.register_profile("explore", deadline=None, max_examples=1000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> "Iterator[S3Server]":
+    from tests.support.s3_server import S3Server  # boto3 loads slowly: only tests that ask for S3 wait for it
+
+    with S3Server() as server:
+        yield server
+
+
+@pytest.fixture
+def bucket(s3_server: "S3Server") -> str:
+    """The name of a bucket that no other test uses."""
+    return s3_server.make_bucket()

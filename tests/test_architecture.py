@@ -15,7 +15,7 @@ PURE = {"segment", "moengage"}
 PURE_CONDUCTORS = {"job", "policy", "preparation"}
 EDGES = {"archive", "delivery", "ledger", "report", "sandbox"}
 CONDUCTORS = {"redriving", "replay", "validation"}
-HANDS = {"parking", "sending", "settlement", "standstill"}
+HANDS = {"parking", "reading", "sending", "settlement", "standstill"}
 """The conductor's hands: they know the ledger and the transport, and have no tasks."""
 WORDS = {"model", "errors"}
 
@@ -25,7 +25,7 @@ MAY_IMPORT = (
     | dict.fromkeys(PURE_CONDUCTORS, WORDS | PURE)
     | dict.fromkeys(EDGES, WORDS)
     | {"archive": WORDS | {"segment"}, "delivery": WORDS | {"moengage"}}
-    | dict.fromkeys(HANDS, WORDS | PURE | PURE_CONDUCTORS | {"ledger", "delivery"} | HANDS)
+    | dict.fromkeys(HANDS, WORDS | PURE | PURE_CONDUCTORS | {"archive", "ledger", "delivery"} | HANDS)
     | dict.fromkeys(CONDUCTORS, WORDS | PURE | PURE_CONDUCTORS | EDGES - {"sandbox"} | HANDS)
     | {
         "cli": WORDS | PURE | PURE_CONDUCTORS | EDGES | CONDUCTORS | HANDS,
@@ -47,6 +47,7 @@ MAY_HAVE_TASKS = {
     "replay.py",  # the conductor
     "ledger/ledger.py",  # its thread for the group commit
     "cli/wiring.py",  # shows the progress
+    "archive/patience.py",  # what blocks on a network, so that nobody has to wait for it
     "delivery/transport.py",  # replaces a connection that is closed while it waits at the gate
 }
 HEAVY = {

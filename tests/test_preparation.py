@@ -13,6 +13,7 @@ from replay_cli.moengage.actions import actions_mapping
 from replay_cli.moengage.mapping import Draft, Mapping, UnmappableError
 from replay_cli.moengage.preflight import MAX_BODY_BYTES
 from replay_cli.preparation import Preparation, Prepared, iso_instant, text_of
+from replay_cli.segment.selection import EVERYTHING, Period, Selection
 
 NOW = datetime(2025, 6, 1, 12, tzinfo=UTC)
 OBJECT = ArchiveObject("/logs/a.jsonl", 1, "e")
@@ -20,9 +21,16 @@ ACTIONS = actions_mapping("w")
 FIRST = 1000
 
 
-def prepare(records: Sequence[Record], *, mapping: Mapping = ACTIONS, strict: bool = False) -> Prepared:
-    batch = RecordBatch(OBJECT, FIRST, records, Unit.LINE, 1)
-    return Preparation(mapping, strict=strict, clock=NOW.timestamp)(batch)
+def prepare(
+    records: Sequence[Record],
+    *,
+    mapping: Mapping = ACTIONS,
+    strict: bool = False,
+    selection: Selection = EVERYTHING,
+    obj: ArchiveObject = OBJECT,
+) -> Prepared:
+    batch = RecordBatch(obj, FIRST, records, Unit.LINE, 1)
+    return Preparation(mapping, strict=strict, clock=NOW.timestamp, selection=selection)(batch)
 
 
 def track(timestamp: object = "2025-03-01T10:00:00.000Z", **more: Any) -> bytes:
@@ -203,6 +211,78 @@ def test_a_row_is_kept_as_the_json_that_it_became() -> None:
     row = json.loads(track())
     (request,) = prepare([row]).requests
     assert json.loads(request.records[0]) == row
+
+
+# -- selection ------------------------------------------------------------------------------------------------
+
+FROM_NOON = Selection(received=Period(datetime(2025, 3, 1, 12, tzinfo=UTC)))
+UNTIL_NOON = Selection(received=Period(until=datetime(2025, 3, 1, 12, tzinfo=UTC)))
+MORNING, NOON = "2025-03-01T11:59:59.999Z", "2025-03-01T12:00:00.000Z"
+IN_A_DAY = ArchiveObject("/logs/src1/1740787200000/a.gz", 1, "e")
+
+
+def skips(prepared: Prepared) -> list[tuple[int, str]]:
+    return [(skipped.ordinal - FIRST, skipped.reason) for skipped in prepared.skipped]
+
+
+def letter(record: object, **more: Any) -> bytes:
+    line = {"uri": "/logs/b.gz", "ordinal": 7, "kind": "dead_lettered", "reason": "r", "detail": "d", "record": record}
+    return json.dumps(line | more).encode()
+
+
+def test_what_is_not_meant_is_skipped_with_its_reason_before_all_else() -> None:
+    """What cannot be mapped neither: it is another job's to reject."""
+    unmappable = track(receivedAt=MORNING, event=...)
+    page = track(receivedAt=MORNING, type="screen")
+    prepared = prepare(
+        [track(receivedAt=MORNING), track(receivedAt=NOON), unmappable, page, track()], selection=FROM_NOON
+    )
+    reason = "outside_received_range"
+    assert (sent(prepared), rejections(prepared)) == ([1], [])
+    assert skips(prepared) == [(0, reason), (2, reason), (3, reason), (4, "no_received_at")]
+    assert prepared.records == 5
+
+
+def test_what_is_no_message_is_rejected_whatever_is_meant() -> None:
+    prepared = prepare([b"{", b"[]", b"", Unreadable("oversized", "d", b"x")], selection=FROM_NOON)
+    assert [reason for _, reason in rejections(prepared)] == ["malformed_json", "not_an_object", "oversized"]
+    assert prepared.records == 3
+
+
+def test_an_object_is_asked_about_by_its_path() -> None:
+    records = [track(), track(receivedAt=MORNING), track(receivedAt=NOON)]
+    assert sent(prepare(records, selection=UNTIL_NOON, obj=IN_A_DAY)) == [0, 1]
+    assert sent(prepare(records, selection=FROM_NOON, obj=IN_A_DAY)) == [2]
+    other = prepare(records, selection=Selection(source_ids=frozenset({"src2"})), obj=IN_A_DAY)
+    assert skips(other) == [(0, "other_source"), (1, "other_source"), (2, "other_source")]
+
+
+@pytest.mark.parametrize("obj", [OBJECT, IN_A_DAY])
+def test_of_a_dead_letter_the_message_in_it_is_judged(obj: ArchiveObject) -> None:
+    lines = [letter(json.loads(track(receivedAt=time))) for time in (MORNING, NOON)]
+    reason = "outside_received_range"
+    until, start = (prepare(lines, selection=selection, obj=obj) for selection in (UNTIL_NOON, FROM_NOON))
+    assert (sent(until), skips(until)) == ([0], [(1, reason)])
+    assert (sent(start), skips(start)) == ([1], [(0, reason)])
+    assert json.loads(start.requests[0].records[0])["receivedAt"] == NOON
+
+
+def test_a_dead_letter_whose_text_was_no_message_stays_rejected() -> None:
+    assert rejections(prepare([letter("{", reason="malformed_json")], selection=FROM_NOON)) == [(0, "malformed_json")]
+
+
+def test_a_message_that_looks_like_a_dead_letter_is_judged_itself() -> None:
+    inner = json.loads(track(receivedAt=NOON))
+    both = letter(inner, **json.loads(track(receivedAt=MORNING)))
+    assert skips(prepare([both], selection=FROM_NOON)) == [(0, "outside_received_range")]
+    assert sent(prepare([both], selection=UNTIL_NOON)) == [0]
+
+
+@given(st.lists(st.sampled_from([MORNING, NOON, None, "2025-03-02T00:00:00.001Z", 0]), max_size=6))
+def test_two_jobs_that_meet_in_an_instant_send_each_record_once(times: list[object]) -> None:
+    records = [track(receivedAt=time) for time in times]
+    both = [sent(prepare(records, selection=selection, obj=IN_A_DAY)) for selection in (UNTIL_NOON, FROM_NOON)]
+    assert sorted([*both[0], *both[1]]) == list(range(len(records)))
 
 
 # -- every record ---------------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from replay_cli.ledger.store import Store
 from replay_cli.model import ArchiveObject, RecordBatch, Unit
 from replay_cli.preparation import Preparation
 from replay_cli.settlement import Pending, Settlement, Work, known_by, rank
-from tests.ledger.checkpoints import JOB, rows
+from tests.ledger.checkpoints import JOB, rows, take_in
 from tests.support.simulation import SimulatedLoop, drive, map_message, small_house
 
 OBJECT = ArchiveObject("/logs/a.jsonl", 100, "e")
@@ -53,8 +53,8 @@ class Office:
     def open(self) -> None:
         """Begin a run, as the conductor does."""
         self.store = Store.open(self.path)
-        (state,) = self.store.register([OBJECT])
-        self.store.start_run(0.0, 0, {})
+        (state,) = take_in(self.store, [OBJECT])
+        self.store.start_run(0.0, {})
         self.store.verify_book()
         letters = DeadLetterFile(self.path.with_suffix(".jsonl"))
         letters.recover(self.store)

@@ -2,17 +2,17 @@
 
 import os
 import stat
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO, cast
 
-from replay_cli.archive.source import Listing, in_reading_order
-from replay_cli.errors import DamagedObjectError, FatalError, UsageError
+from replay_cli.archive.source import PAGE_OBJECTS, ReadingStoppedError, is_archive_name
+from replay_cli.errors import ChangedObjectError, DamagedObjectError, FatalError, UsageError
 from replay_cli.model import ArchiveObject
-
-_SUFFIXES = frozenset({"", ".gz", ".json", ".jsonl", ".ndjson", ".zst", ".parquet"})
+from replay_cli.segment.layout import sort_key
+from replay_cli.segment.selection import EVERYTHING, Selection
 
 
 class DiskSource:
@@ -22,12 +22,19 @@ class DiskSource:
     without suffix. Left alone, and counted as ignored, are names beginning with `.` or `_` (a folder counts
     once), other suffixes, links to folders, links that lead out of the directory or nowhere, and what is no
     regular file. A file that is named, by itself or by a glob, is always read.
+
+    Args:
+        locations: the paths.
+        selection: what is wanted of them: other files and folders, as their paths tell, are passed over.
     """
 
-    def __init__(self, locations: Sequence[str]) -> None:
+    def __init__(self, locations: Sequence[str], selection: Selection = EVERYTHING) -> None:
         self._locations = locations
+        self._selection = selection
+        self._stopped = False
+        self.ignored = 0
 
-    def listing(self) -> Listing:
+    def pages(self) -> Iterator[Sequence[ArchiveObject]]:
         """List all objects, each once, in reading order; see `Source`."""
         taken: dict[str, ArchiveObject] = {}
         ignored: set[str] = set()
@@ -36,7 +43,25 @@ class DiskSource:
             if not found:
                 raise UsageError(f"{location}: nothing to read in there")
             taken.update((obj.uri, obj) for obj in found)
-        return Listing(in_reading_order(taken.values()), len(ignored - taken.keys()))
+        self.ignored = len(ignored - taken.keys())
+        wanted = [obj for obj in taken.values() if self._selection.wants_object(obj.uri)]
+        wanted.sort(key=lambda obj: sort_key(obj.uri))
+        for first in range(0, len(wanted), PAGE_OBJECTS):
+            yield wanted[first : first + PAGE_OBJECTS]
+
+    def find(self, uri: str) -> ArchiveObject | None:
+        """Return an object as it is now; see `Source`."""
+        path = Path(uri)
+        try:
+            status = path.stat()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as error:
+            raise FatalError(f"{uri} cannot be read: {error.strerror or error}") from error
+        return _object(path, status) if stat.S_ISREG(status.st_mode) else None
+
+    def expect(self, objects: Sequence[ArchiveObject]) -> None:
+        """See `Source`: a disk reads ahead by itself."""
 
     @contextmanager
     def open(self, obj: ArchiveObject) -> Iterator[BinaryIO]:
@@ -45,13 +70,35 @@ class DiskSource:
             with Path(obj.uri).open("rb", buffering=0) as file:
                 _require_unchanged(obj, os.fstat(file.fileno()))
                 try:
-                    yield file
+                    yield cast("BinaryIO", _StoppableFile(file, lambda: self._stopped))
                 except DamagedObjectError:
                     _require_unchanged(obj, Path(obj.uri).stat())  # a file being rewritten looks damaged
                     raise
                 _require_unchanged(obj, Path(obj.uri).stat())
+        except (FileNotFoundError, NotADirectoryError):
+            raise ChangedObjectError(obj.uri, "is gone") from None
         except OSError as error:
             raise FatalError(f"{obj.uri} cannot be read: {error.strerror or error}") from error
+
+    def stop(self) -> None:
+        """End all reading; see `Source`."""
+        self._stopped = True
+
+
+class _StoppableFile:
+    """A file that cannot be read any more once somebody says so, however far away the next record is."""
+
+    def __init__(self, file: BinaryIO, is_stopped: Callable[[], bool]) -> None:
+        self._file = file
+        self._is_stopped = is_stopped
+
+    def read(self, size: int = -1) -> bytes:
+        if self._is_stopped():
+            raise ReadingStoppedError
+        return self._file.read(size)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)
 
 
 def canonical_path(location: str) -> str:
@@ -97,7 +144,7 @@ def _walk(folder: Path, root: Path, ignored: set[str]) -> Iterator[ArchiveObject
                 ignored.add(entry.path)
             elif entry.is_dir(follow_symlinks=False):
                 folders.append(path)
-            elif path.suffix.lower() in _SUFFIXES and _is_file_below(path, root):
+            elif is_archive_name(entry.name) and _is_file_below(path, root):
                 yield _object(path, _status(path))
             else:
                 ignored.add(entry.path)
@@ -142,7 +189,7 @@ def _etag(status: os.stat_result) -> str:
 
 def _require_unchanged(obj: ArchiveObject, status: os.stat_result) -> None:
     if _etag(status) != obj.etag:
-        raise FatalError(f"{obj.uri} changed since it was listed: run the same command again")
+        raise ChangedObjectError(obj.uri, "changed")
 
 
 def _is_pattern(part: str) -> bool:

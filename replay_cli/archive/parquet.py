@@ -1,13 +1,12 @@
 """Parquet: row group by row group, a slice of rows at a time, to batches of records."""
 
 from collections.abc import Callable, Iterator
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from replay_cli.archive.columns import is_text, plain_values, raw_texts
-from replay_cli.segment.layout import describe
 from replay_cli.archive.lines import oversized
 from replay_cli.errors import DamagedObjectError, FatalError
 from replay_cli.model import (
@@ -20,10 +19,20 @@ from replay_cli.model import (
     Unit,
 )
 from replay_cli.segment import lake
+from replay_cli.segment.layout import describe
 
 _BUFFER_BYTES = 64 << 10
+_LEAST_READ_BYTES = 256 << 10
+_MOST_READ_BYTES = 4 << 20
 
 Convert = Callable[[pa.RecordBatch], list[Record]]
+
+
+class _Reading(NamedTuple):
+    """What to read (the names of columns, or None for all), and how rows of it become records."""
+
+    columns: list[str] | None
+    convert: Convert
 
 
 def row_batches(obj: ArchiveObject, file: BinaryIO, start: int) -> Iterator[RecordBatch]:
@@ -36,12 +45,15 @@ def row_batches(obj: ArchiveObject, file: BinaryIO, start: int) -> Iterator[Reco
         DamagedObjectError: after the batches of everything before the damage; or the columns are no messages.
     """
     try:
-        # Without pre-buffering and with small buffers, or whole row groups would be read into memory.
-        parquet = pq.ParquetFile(file, pre_buffer=False, buffer_size=_BUFFER_BYTES, page_checksum_verification=True)
-        convert = _conversion(obj, parquet.schema_arrow)
+        parquet = _opened(file, _BUFFER_BYTES)
+        reading = _reading(obj, parquet.schema_arrow)
+        preferred: int | None = getattr(file, "preferred_read", None)
+        if preferred is not None:  # known only now, for it is for all columns together, and there is a buffer for each
+            columns = len(reading.columns or ()) or parquet.metadata.num_columns
+            parquet = _opened(file, _buffer_bytes(preferred, columns), parquet.metadata)
         total = max(parquet.metadata.num_rows, 1)
-        for first, rows in _slices(parquet, start):
-            records = convert(rows)
+        for first, rows in _slices(parquet, reading.columns, start):
+            records = reading.convert(rows)
             consumed = obj.size * (first + len(records)) // total
             yield RecordBatch(obj, first, records, Unit.ROW, consumed)
     except MemoryError as error:  # Arrow's is one too: the machine's trouble, not the object's
@@ -53,7 +65,19 @@ def row_batches(obj: ArchiveObject, file: BinaryIO, start: int) -> Iterator[Reco
         raise DamagedObjectError(obj.uri, f"the Parquet data is damaged ({reason})") from error
 
 
-def _slices(parquet: pq.ParquetFile, start: int) -> Iterator[tuple[int, pa.RecordBatch]]:
+def _opened(file: BinaryIO, buffer_bytes: int, metadata: pq.FileMetaData | None = None) -> pq.ParquetFile:
+    """Open a file without pre-buffering and with buffers, or whole row groups would be read into memory."""
+    return pq.ParquetFile(
+        file, metadata=metadata, pre_buffer=False, buffer_size=buffer_bytes, page_checksum_verification=True
+    )
+
+
+def _buffer_bytes(preferred: int, columns: int) -> int:
+    """Tell how much of each column to read at once where every read is a request."""
+    return min(max(preferred // max(columns, 1), _LEAST_READ_BYTES), _MOST_READ_BYTES)
+
+
+def _slices(parquet: pq.ParquetFile, columns: list[str] | None, start: int) -> Iterator[tuple[int, pa.RecordBatch]]:
     """Give slices that fit into a batch, with the ordinals of their first rows."""
     first = 0
     for group in range(parquet.num_row_groups):
@@ -61,7 +85,7 @@ def _slices(parquet: pq.ParquetFile, start: int) -> Iterator[tuple[int, pa.Recor
         if first + about.num_rows <= start:
             first += about.num_rows
             continue
-        for batch in parquet.iter_batches(_rows_at_a_time(about), row_groups=[group]):
+        for batch in parquet.iter_batches(_rows_at_a_time(about), row_groups=[group], columns=columns):
             for rows in _halved(batch):
                 if first >= start:
                     yield first, rows
@@ -83,17 +107,29 @@ def _halved(rows: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
         yield from _halved(rows.slice(middle))
 
 
-def _conversion(obj: ArchiveObject, schema: pa.Schema) -> Convert:
+def _reading(obj: ArchiveObject, schema: pa.Schema) -> _Reading:
     """Choose how rows become records, from the names of their columns."""
     column = lake.json_column([(field.name, is_text(field.type)) for field in schema])
     if column is not None:
-        return lambda rows: [_text_record(text) for text in raw_texts(rows.column(column))]
+        return _json_reading(schema.names, column)
     if not lake.has_messages(schema.names):
         names = ", ".join(schema.names[:8])
         raise DamagedObjectError(obj.uri, f"no column of a Segment message is among its columns ({names})")
     paths = lake.paths(schema.names)
     segment_type = describe(obj.uri).segment_type
-    return lambda rows: _message_records(rows, paths, segment_type)
+    return _Reading(None, lambda rows: _message_records(rows, paths, segment_type))
+
+
+def _json_reading(names: list[str], column: int) -> _Reading:
+    """Read the one column of JSON text; all of them, where Arrow would take its name for several."""
+    name = names[column]
+    if "." in name or names.count(name) > 1:
+        return _Reading(None, lambda rows: _text_records(rows.column(column)))
+    return _Reading([name], lambda rows: _text_records(rows.column(0)))
+
+
+def _text_records(texts: pa.Array) -> list[Record]:
+    return [_text_record(text) for text in raw_texts(texts)]
 
 
 def _text_record(text: bytes) -> Record:

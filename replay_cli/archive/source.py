@@ -3,13 +3,27 @@
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import PurePosixPath
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, NamedTuple, Protocol
 
 from replay_cli.model import ArchiveObject
 
 PAGE_OBJECTS = 1000
 """A listing comes in pages of at most so many objects."""
 _SUFFIXES = frozenset({"", ".gz", ".json", ".jsonl", ".ndjson", ".zst", ".parquet"})
+
+
+class S3Options(NamedTuple):
+    """What the operator says about an S3 store; what is None, boto3 finds in the environment and in profiles.
+
+    `addressing` puts a bucket's name into the path or the host of URLs: `path`, `virtual`, or `auto`: the path, unless
+    the store is Amazon's.
+    """
+
+    profile: str | None = None
+    endpoint_url: str | None = None
+    region: str | None = None
+    requester_pays: bool = False
+    addressing: str = "auto"
 
 
 class Source(Protocol):
@@ -54,6 +68,11 @@ class ReadingStoppedError(Exception):
     """Nobody wants the rest: raised out of a read."""
 
 
+def is_hidden(name: str) -> bool:
+    """Tell whether a file or folder found in a folder is left alone."""
+    return name.startswith((".", "_"))
+
+
 def is_archive_name(name: str) -> bool:
-    """Tell whether a file found in a folder is read: by its suffix, and not when it begins with `.` or `_`."""
-    return not name.startswith((".", "_")) and PurePosixPath(name).suffix.lower() in _SUFFIXES
+    """Tell whether a file found in a folder is read, by its name."""
+    return not is_hidden(name) and PurePosixPath(name).suffix.lower() in _SUFFIXES

@@ -6,14 +6,16 @@ from typing import Any, NoReturn
 
 import click
 
-from replay_cli.archive import open_source, read
+from replay_cli.archive import S3Options, Source, open_source, read
 from replay_cli.cli.destination import Destination, api_key, choose
+from replay_cli.cli.selecting import s3_options, selection_from
 from replay_cli.delivery.transport import Transport
 from replay_cli.errors import ReplayError
-from replay_cli.model import Request
+from replay_cli.model import ArchiveObject, Request
 from replay_cli.moengage.actions import segment_path
 from replay_cli.moengage.replies import Reply
 from replay_cli.report.terminal import count, size
+from replay_cli.segment.selection import Selection
 
 _MEANINGS = {
     401: "the workspace id or the API key is wrong",
@@ -26,23 +28,46 @@ _MEANINGS = {
 def check(sources: Sequence[str], values: dict[str, Any]) -> NoReturn:
     """Try everything, say how each went, and exit 0 if all of it works, else 1."""
     destination = choose(values["region"], values["endpoint"], values["sandbox"], values["workspace_id"])
-    works = [_check_source(source) for source in sources]
+    selection, s3 = selection_from(values), s3_options(values)
+    works = [_check_source(location, selection, s3) for location in sources]
     key = api_key(destination, values["api_key_file"])
     works.append(asyncio.run(_check_credentials(destination, key, values["ca_file"])))
     raise click.exceptions.Exit(0 if all(works) else 1)
 
 
-def _check_source(location: str) -> bool:
+def _check_source(location: str, selection: Selection, s3: S3Options) -> bool:
+    """List a location, then read the beginning and the end of its first object: with S3, three permissions."""
+    source = open_source([location], selection, s3)
     try:
-        source = open_source([location])
-        listing = source.listing()
-        total = sum(obj.size for obj in listing.objects)
-        batch = next(read(source, listing.objects[0]), None) if listing.objects else None
+        objects = [obj for page in source.pages() for obj in page]
     except ReplayError as error:
-        return _tell("", False, str(error))
-    found = f"{count(len(listing.objects), 'object')}, {size(total)}, {count(listing.ignored, 'name')} ignored"
-    first = f"; the first one can be read, its first batch has {len(batch.records):,} {batch.unit}s" if batch else ""
-    return _tell(location, True, found + first)
+        return _tell("", False, f"list: {error}")
+    total = sum(obj.size for obj in objects)
+    found = f"{count(len(objects), 'object')}, {size(total)}, {count(source.ignored, 'name')} ignored"
+    _tell(f"{location}: list", True, found)
+    return not objects or (_check_beginning(source, objects[0]) and _check_range(source, objects[0]))
+
+
+def _check_beginning(source: Source, obj: ArchiveObject) -> bool:
+    try:
+        batch = next(read(source, obj), None)
+    except ReplayError as error:
+        return _tell("", False, f"get: {error}")
+    first = f"its first batch has {len(batch.records):,} {batch.unit}s" if batch else "it is empty"
+    return _tell(f"{obj.uri}: get", True, first)
+
+
+def _check_range(source: Source, obj: ArchiveObject) -> bool:
+    """Read the last byte alone: what is cut off is fetched so, and Parquet is read so."""
+    if not obj.size:
+        return True
+    try:
+        with source.open(obj) as file:
+            file.seek(obj.size - 1)
+            came = len(file.read(1))
+    except ReplayError as error:
+        return _tell("", False, f"range: {error}")
+    return _tell(f"{obj.uri}: range", came == 1, "its last byte can be read alone" if came else "nothing came")
 
 
 async def _check_credentials(destination: Destination, key: str, ca_file: Any) -> bool:

@@ -1,6 +1,8 @@
 """The options that commands share, in the groups in which `--help` shows them."""
 
+import re
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -66,6 +68,38 @@ class Duration(click.ParamType[float]):
         return seconds
 
 
+class Instant(click.ParamType[datetime]):
+    """An instant, given as aware and in UTC: `2025-03-01`, `2025-03-01T10:00`, with seconds, with an offset or `Z`.
+
+    Without an offset it is UTC. A space will do for the T, and Segment's folder names (a Unix time in milliseconds)
+    can be used as they are.
+    """
+
+    name = "time"
+    _FORM = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d)?)?", re.ASCII)
+    _MILLISECONDS = re.compile(r"[0-9]{12,13}")
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        if isinstance(value, datetime):
+            return value
+        text = str(value).strip().upper()
+        try:
+            if self._MILLISECONDS.fullmatch(text):
+                seconds, milliseconds = divmod(int(text), 1000)
+                return datetime.fromtimestamp(seconds, UTC).replace(microsecond=milliseconds * 1000)
+            if self._FORM.fullmatch(text):
+                moment = datetime.fromisoformat(text)
+                return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+        except (ValueError, OverflowError):
+            pass
+        return self.fail(
+            f"{value!r} is not a time: use for example 2025-03-01, 2025-03-01T10:00Z, 2025-03-01T10:00:00+02:00, or a "
+            "folder name of Segment's (1740787200000); without an offset it is UTC",
+            param,
+            ctx,
+        )
+
+
 class Rate(click.ParamType[float]):
     """Attempts a second: a number more than 0."""
 
@@ -116,12 +150,68 @@ def _all(options: Sequence[Callable[[F], F]]) -> Callable[[F], F]:
 
 PATH = click.Path(path_type=Path)
 
+WHAT = "What"
+FROM_S3 = "Where from (S3)"
 WHERE = "Where it goes (exactly one)"
 AS_WHAT = "As what it goes"
 DELIVERY = "Delivery"
 MEMORY = "Memory"
 OUTPUT = "Output"
 CREDENTIALS = "Credentials"
+
+selection_options = _all(
+    [
+        option(
+            WHAT,
+            "--received-from",
+            type=Instant(),
+            help="Received by Segment from then on (included). Cuts exactly: between two jobs, and with live traffic.",
+        ),
+        option(WHAT, "--received-until", type=Instant(), help="Received before then (excluded)."),
+        option(
+            WHAT,
+            "--from",
+            "event_from",
+            type=Instant(),
+            help="Happened from then on (included), by the message's timestamp.",
+        ),
+        option(WHAT, "--until", "event_until", type=Instant(), help="Happened before then (excluded)."),
+        option(
+            WHAT,
+            "--late",
+            type=Duration(),
+            default="7d",
+            show_default=True,
+            help="How long after --until events are still looked for in what was received.",
+        ),
+        option(
+            WHAT,
+            "--source-id",
+            multiple=True,
+            metavar="ID",
+            help="Only from this Segment source, by the archive's folders; can be given several times.",
+        ),
+    ]
+)
+
+s3_options = _all(
+    [
+        option(
+            FROM_S3, "--aws-profile", metavar="NAME", help="Profile of the AWS configuration; else AWS's own rules."
+        ),
+        option(FROM_S3, "--s3-endpoint-url", metavar="URL", help="Another S3 service, for example MinIO's."),
+        option(FROM_S3, "--s3-region", metavar="NAME", help="The buckets' region, where AWS's rules do not tell it."),
+        option(FROM_S3, "--s3-requester-pays", is_flag=True, help="Pay for requests to requester-pays buckets."),
+        option(
+            FROM_S3,
+            "--s3-addressing",
+            type=click.Choice(["auto", "path", "virtual"]),
+            default="auto",
+            show_default=True,
+            help="The bucket in the path or in the host name of URLs.",
+        ),
+    ]
+)
 
 destination_options = _all(
     [

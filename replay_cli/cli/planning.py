@@ -22,12 +22,12 @@ def describe(plan: Plan) -> str:
             f"This sends {count(plan.redriven, 'dead letter')} again to {_where(plan)}: at least "
             f"{duration(plan.redriven / plan.rps)}. {_NO_UNDO}"
         )
-    total = sum(work.object.size for work in plan.work)
+    total = sum(obj.size for obj in plan.objects)
     consumed, records, requests = _sample(plan)
     share = total / consumed if consumed else 0
     estimate = f"about {round(records * share):,} records, {round(requests * share):,} requests"
     return (
-        f"This sends {count(len(plan.work), 'object')} ({size(total)} as stored; {estimate}, estimated from "
+        f"This sends {count(len(plan.objects), 'object')} ({size(total)} as stored; {estimate}, estimated from "
         f"{records:,} records) to {_where(plan)}: at least {duration(requests * share / plan.rps)}. {_NO_UNDO}"
     )
 
@@ -39,8 +39,8 @@ def _where(plan: Plan) -> str:
 def _sample(plan: Plan) -> tuple[int, int, int]:
     """Prepare the first batches of a few objects: (stored bytes read, records, requests)."""
     consumed = records = requests = 0
-    for work in plan.work[:: max(1, len(plan.work) // _SAMPLED_OBJECTS)]:
-        read_here, batches = work.object.size, read(plan.source, work.object)
+    for obj in plan.objects[:: max(1, len(plan.objects) // _SAMPLED_OBJECTS)]:
+        read_here, batches = obj.size, read(plan.source, obj)
         try:
             for batch in islice(batches, _SAMPLED_BATCHES):
                 prepared = plan.prepare(batch)
@@ -48,8 +48,8 @@ def _sample(plan: Plan) -> tuple[int, int, int]:
                 records += prepared.records
                 requests += len(prepared.requests)
             if next(batches, None) is None:
-                read_here = work.object.size
+                read_here = obj.size
         except DamagedObjectError:
-            read_here = work.object.size
-        consumed += min(read_here, work.object.size)
+            read_here = obj.size
+        consumed += min(read_here, obj.size)
     return consumed, records, requests

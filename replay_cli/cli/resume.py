@@ -14,6 +14,7 @@ from replay_cli.cli.options import (
     delivery_options,
     limit_option,
     output_options,
+    s3_options,
 )
 
 
@@ -23,6 +24,7 @@ from replay_cli.cli.options import (
     examples=("replay resume .replay/segment-logs-3f2a9c81.ckpt --api-key-file key",),
 )
 @click.argument("checkpoint", type=PATH)
+@s3_options
 @credential_options
 @delivery_options
 @limit_option("Pause the run after so many requests: a canary. The same command goes on.")

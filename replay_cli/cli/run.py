@@ -16,17 +16,22 @@ from replay_cli.cli.options import (
     mapping_options,
     option,
     output_options,
+    s3_options,
+    selection_options,
 )
 
 EXAMPLES = (
     "replay run segment-logs/ --dry-run",
     "replay run segment-logs/ --sandbox",
+    "replay run s3://bucket/segment-logs/ --received-from 2025-03-01 --received-until 2025-04-01 --sandbox",
     "replay run segment-logs/ --region DC_01 --workspace-id APP --api-key-file key --rps 200",
 )
 
 
 @click.command("run", cls=GroupedCommand, examples=EXAMPLES)
 @click.argument("sources", nargs=-1, required=True, metavar="SOURCE...")
+@selection_options
+@s3_options
 @destination_options
 @mapping_options
 @delivery_options
@@ -55,8 +60,8 @@ EXAMPLES = (
 def command(**values: Any) -> None:
     """Re-send an archive to MoEngage, or go on where the same command stopped.
 
-    SOURCE is a file, a directory or a glob: JSON lines (Segment's raw logs), plain or
-    compressed with gzip or zstd, or Parquet.
+    SOURCE is a file, a directory or a glob, on disk or on S3 (s3://bucket/prefix): JSON
+    lines (Segment's raw logs), plain or compressed with gzip or zstd, or Parquet.
     """
     from replay_cli.cli.running import dry_run, run_job
 

@@ -9,6 +9,7 @@ import click
 from replay_cli.archive import canonical, open_source
 from replay_cli.cli.destination import Destination, api_key, choose
 from replay_cli.cli.planning import describe
+from replay_cli.cli.selecting import s3_options, selection_from
 from replay_cli.cli.wiring import Plan, Session, checkpoint_path, execute, preparation
 from replay_cli.delivery.transport import tls_context
 from replay_cli.errors import FatalError, UsageError
@@ -22,6 +23,8 @@ from replay_cli.validation import DryRun
 
 _SETTINGS = ("api", "project_name", "update_existing_only", "strict")
 _PACE = ("rps", "concurrency", "timeout", "retry_for", "max_attempts", "in_doubt", "on_exhausted")
+_ACCESS = ("aws_profile", "s3_endpoint_url", "s3_region", "s3_requester_pays", "s3_addressing")
+"""How to reach the archives: stored with the pace, and as free to change."""
 _NOWHERE = "workspace"
 
 
@@ -67,7 +70,10 @@ def dry_run(values: dict[str, Any]) -> NoReturn:
     job = Job(_sources(values), destination.endpoint, destination.workspace_id, _settings(values))
     console = error_console()
     _require_elsewhere(values["output"], job.sources)
-    run = DryRun(open_source(job.sources), preparation(job), "" if destination.is_sandbox else destination.endpoint)
+    for line in job.selection.explain():
+        console.print(line, highlight=False, markup=False)
+    source = open_source(job.sources, job.selection, s3_options(values))
+    run = DryRun(source, preparation(job), "" if destination.is_sandbox else destination.endpoint)
     _finish(run.go(values["output"], console), values["as_json"])
 
 
@@ -83,18 +89,13 @@ def _sources(values: dict[str, Any]) -> tuple[str, ...]:
 
 
 def _settings(values: dict[str, Any]) -> dict[str, Any]:
-    return {name: values[name] for name in _SETTINGS}
+    return {name: values[name] for name in _SETTINGS} | selection_from(values).settings()
 
 
 def make_session(values: dict[str, Any], destination: Destination) -> Session:
     """Return what an invocation needs beyond its job, from its options."""
     destination.require_rate(values["rps"])
     tls_context(values["ca_file"])  # to refuse a wrong file before anything begins
-
-    def confirm(plan: Plan) -> None:
-        if not destination.is_local and not values["yes"]:
-            _ask(plan)
-
     return Session(
         destination=destination,
         key=lambda: api_key(destination, values["api_key_file"]),
@@ -111,11 +112,13 @@ def make_session(values: dict[str, Any], destination: Destination) -> Session:
         ),
         timeout=values["timeout"],
         ca_file=values["ca_file"],
-        confirm=confirm,
-        pace={name: values[name] for name in _PACE},
+        asks=not destination.is_local and not values["yes"],
+        confirm=_ask,
+        pace={name: values[name] for name in (*_PACE, *_ACCESS) if name in values},
         restart=values["restart"],
         must_resume=values["must_resume"],
         changed=Changed(values["changed"]),
+        s3=s3_options(values),
         amend=values["amend"],
     )
 

@@ -7,15 +7,16 @@ import signal
 import sys
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from rich.console import Console
 
-from replay_cli.archive import Listing, Source, open_source, warm_up
+from replay_cli.archive import S3Options, Source, open_source, warm_up
 from replay_cli.cli.destination import SANDBOX, Destination
 from replay_cli.delivery.cap import Cap
 from replay_cli.delivery.transport import Transport
@@ -25,12 +26,14 @@ from replay_cli.ledger.changes import Changed
 from replay_cli.ledger.dead_letters import DeadLetterFile
 from replay_cli.ledger.ledger import Ledger
 from replay_cli.ledger.lock import checkpoint_lock, workspace_lock
+from replay_cli.ledger.objects import FINISHED, ObjectState
 from replay_cli.ledger.redrive import Which
-from replay_cli.ledger.store import FINISHED, ObjectState, Store
+from replay_cli.ledger.store import Store
 from replay_cli.model import ArchiveObject, Request
 from replay_cli.moengage.actions import actions_mapping, segment_path
 from replay_cli.policy import Policy
 from replay_cli.preparation import Preparation
+from replay_cli.reading import listed
 from replay_cli.redriving import take_dead_letters
 from replay_cli.replay import Ending, Replay, Standing
 from replay_cli.report.progress import State, make_reporter
@@ -50,7 +53,10 @@ _COLLECT_AFTER = 5_000
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """What one invocation needs beyond the job itself. `key` gives the API key when it is time to send."""
+    """What one invocation needs beyond the job itself.
+
+    `key` gives the API key when it is time to send; `confirm` is called before, where somebody is to be asked (`asks`).
+    """
 
     destination: Destination
     key: Callable[[], str]
@@ -59,26 +65,43 @@ class Session:
     timeout: float
     ca_file: Path | None
     confirm: Callable[["Plan"], None]
+    asks: bool
     pace: Mapping[str, Any]
     restart: bool = False
     must_resume: bool = False
     changed: Changed = Changed.REFUSE
+    s3: S3Options | None = None
     amend: str | None = None
     """Why the job goes on with other settings; None: it does not"""
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a run is about to do."""
+    """What a run is about to do, for a person."""
 
     job: Job
     source: Source
-    work: Sequence[Work]
+    objects: Sequence[ArchiveObject]
     rps: float
     prepare: Preparation
     redriven: int = 0
     """Dead letters to send again; then no object is read"""
-    is_redrive: bool = False
+
+
+class ToDo(NamedTuple):
+    """What a run is going to read: what was begun, then what is listed; `size` bytes of that are known already.
+
+    A redrive reads nothing: it has no pages.
+    """
+
+    work: Sequence[Work]
+    pages: Iterator[Sequence[ArchiveObject]] | None
+    size: int = 0
+
+    @property
+    def total(self) -> int:
+        """The stored bytes known so far."""
+        return self.size + sum(work.object.size for work in self.work)
 
 
 def preparation(job: Job) -> Preparation:
@@ -89,7 +112,7 @@ def preparation(job: Job) -> Preparation:
         settings.get("project_name", ""),
         update_existing_only=settings.get("update_existing_only", False),
     )
-    return Preparation(mapping, strict=settings.get("strict", False), clock=time.time)
+    return Preparation(mapping, strict=settings.get("strict", False), clock=time.time, selection=job.selection)
 
 
 def checkpoint_path(job: Job, checkpoint: Path | None, name: str | None) -> Path:
@@ -110,32 +133,56 @@ def execute(job: Job, path: Path, session: Session, console: Console) -> Summary
         UsageError: the checkpoint is another job's or has other settings, or must exist and does not.
         FatalError: another run uses the checkpoint or the workspace, or something outside must be fixed.
     """
-    source = open_source(job.sources)
-    listing = source.listing()
+    for line in job.selection.explain():
+        console.print(line, highlight=False, markup=False)
+    source = open_source(job.sources, job.selection, session.s3)
     prepare = preparation(job)
+    pages = _begun(source.pages())
     with ExitStack() as stack:
         stack.enter_context(checkpoint_lock(path))
         if session.restart or not path.exists():
             # Asked before anything changes: who says no keeps the old checkpoint, and has no new one.
-            everything = [Work(0, obj, 0, {}, {}, {}) for obj in listing.objects]
-            key = _permission(session, Plan(job, source, everything, session.rps, prepare))
+            if session.asks:
+                listing = list(pages)
+                session.confirm(Plan(job, source, [obj for page in listing for obj in page], session.rps, prepare))
+                pages = iter(listing)
+            key = session.key()
             store = _begin(job, path, session)
             stack.callback(store.close)
-            work = _find_work(store, listing, session.changed)
-            amended: list[Difference] = []
+            store.begin_listing(anew=False)
+            to_do, amended = ToDo([], pages), list[Difference]()
         else:
             store = Store.open(path)
             stack.callback(store.close)
             amended = _amended(job, Job.from_stored(store.stored_job()), path, session)
-            work = _find_work(store, listing, session.changed)
-            if not work and not store.parked_records() and store.runs():
+            store.settle_intents()
+            work = find_begun(store, source, session.changed)
+            store.begin_listing(anew=bool(amended))
+            size = 0
+            while session.asks or not (work or store.waiting(1)):
+                if (page := next(pages, None)) is None:
+                    break
+                size += store.register(listed(page))
+            if not (work or store.waiting(1) or store.parked_records()) and store.runs():
+                store.end_listing(source.ignored)
                 _amend(store, job, amended, session, console)
-                return _repeat(store, path, listing.ignored, session)
-            key = _permission(session, Plan(job, source, work, session.rps, prepare))
+                return _repeat(store, path, session)
+            if session.asks:
+                left = [*(each.object for each in work), *(state.object for state in store.waiting())]
+                session.confirm(Plan(job, source, left, session.rps, prepare))
+            key = session.key()
+            to_do = ToDo(work, pages, size)
         if not session.destination.is_sandbox:
             stack.enter_context(workspace_lock(job.endpoint, job.workspace_id))
         _amend(store, job, amended, session, console)
-        return _run(store, path, Plan(job, source, work, session.rps, prepare), session, key, listing.ignored, console)
+        return _run(store, path, job, source, to_do, session, key, console)
+
+
+def _begun(pages: Iterator[Sequence[ArchiveObject]]) -> Iterator[Sequence[ArchiveObject]]:
+    """Fetch the first page of a listing, so that a wrong source is refused before anything else happens."""
+    first = next(pages, None)
+    warm_up(first or ())
+    return chain(() if first is None else (first,), pages)
 
 
 def _amended(job: Job, stored: Job, path: Path, session: Session) -> list[Difference]:
@@ -180,13 +227,15 @@ def redrive(path: Path, which: Which, limit: int | None, session: Session, conso
         waiting = letters if limit is None else min(letters, limit)
         if not waiting + store.parked_records(redriven=True):
             return _nothing_to_redrive(store, path, which)
-        plan = Plan(job, open_source(job.sources), [], session.rps, preparation(job), waiting, is_redrive=True)
-        key = _permission(session, plan)
+        source, prepare = open_source(job.sources), preparation(job)
+        if session.asks:
+            session.confirm(Plan(job, source, [], session.rps, prepare, waiting))
+        key = session.key()
         if not session.destination.is_sandbox:
             stack.enter_context(workspace_lock(job.endpoint, job.workspace_id))
-        left = take_dead_letters(store, which, limit, plan.prepare).left
+        left = take_dead_letters(store, which, limit, prepare).left
         taken = store.parked_records(redriven=True)
-        summary = _run(store, path, plan, session, key, store.totals()["ignored"], console, kind=REDRIVE)
+        summary = _run(store, path, job, source, ToDo([], None), session, key, console)
         book = summary["run"]["records"]
         book |= {"read": taken, "pending": store.parked_records(redriven=True), "left": left}
         if summary["state"] == "complete":
@@ -204,12 +253,6 @@ def _nothing_to_redrive(store: Store, path: Path, which: Which) -> Summary:
     run = run_numbers(0, Counter(), {}, 0, 0, 0.0)
     run["records"] |= {"pending": 0, "left": 0}
     return summarize(store, path, "complete", "no such dead letters: nothing was sent", run)
-
-
-def _permission(session: Session, plan: Plan) -> str:
-    """Ask whether to send, where that must be asked, and return the API key."""
-    session.confirm(plan)
-    return session.key()
 
 
 def _begin(job: Job, path: Path, session: Session) -> Store:
@@ -238,22 +281,18 @@ def _free_name(old: Path, stamp: str) -> Path:
     return next(name for name in names if not name.exists())
 
 
-def _find_work(store: Store, listing: Listing, changed: Changed = Changed.REFUSE) -> list[Work]:
-    """Take the listed objects into the job and return what is left to read of them, in order."""
-    store.settle_intents()
-    states = store.register(listing.objects, changed)
-    by_uri = {obj.uri: obj for obj in listing.objects}
-    # Those in progress first: what is parked of them waits until what comes before it was read again.
-    states.sort(key=lambda state: state.state != "reading" and state.earlier is None)
-    return [_work(store, state, by_uri[state.uri]) for state in states if state.state not in FINISHED]
+def find_begun(store: Store, source: Source, changed: Changed) -> list[Work]:
+    """Return what is left to read of the objects that were begun, as they are now; no intents may be left."""
+    states = [store.take_found(state, source.find(state.object.uri), changed) for state in store.begun(changed)]
+    return [_work(store, state) for state in states if state.state not in FINISHED]
 
 
-def _work(store: Store, state: ObjectState, obj: ArchiveObject) -> Work:
+def _work(store: Store, state: ObjectState) -> Work:
     if state.state == "waiting":
-        return Work(state.id, obj, 0, {}, {}, {}, state.place, state.earlier)
+        return Work.new(state)
     return Work(
         state.id,
-        obj,
+        state.object,
         state.watermark,
         store.open_batches(state.id),
         store.settled_parts(state.id),
@@ -266,34 +305,27 @@ def _work(store: Store, state: ObjectState, obj: ArchiveObject) -> Work:
 def _run(
     store: Store,
     path: Path,
-    plan: Plan,
+    job: Job,
+    source: Source,
+    to_do: ToDo,
     session: Session,
     key: str,
-    ignored: int,
     console: Console,
-    *,
-    kind: str = RUN,
 ) -> Summary:
+    kind = REDRIVE if to_do.pages is None else RUN
     began = time.time()
     letters = DeadLetterFile(dead_letter_path(path))
     letters.recover(store)
-    store.start_run(began, ignored, session.pace, kind)
-    ending, run = _drive(store, letters, plan, session, key, console)
+    store.start_run(began, session.pace, kind)
+    _keep_the_loop_on_time()
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        ending, run = runner.run(_conduct(store, letters, job, source, to_do, session, key, console))
     try:
         store.verify_book(complete=ending.state == "complete" and kind == RUN)
     except BookError as error:
         ending = Ending("failed", str(error), error)
     store.end_run(time.time(), ending.state, ending.reason)
     return summarize(store, path, ending.state, ending.reason, run)
-
-
-def _drive(
-    store: Store, letters: DeadLetterFile, plan: Plan, session: Session, key: str, console: Console
-) -> tuple[Ending, dict[str, object]]:
-    warm_up(work.object for work in plan.work)
-    _keep_the_loop_on_time()
-    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        return runner.run(_conduct(store, letters, plan, session, key, console))
 
 
 def _keep_the_loop_on_time() -> None:
@@ -313,22 +345,29 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
 
 
 async def _conduct(
-    store: Store, letters: DeadLetterFile, plan: Plan, session: Session, key: str, console: Console
+    store: Store,
+    letters: DeadLetterFile,
+    job: Job,
+    source: Source,
+    to_do: ToDo,
+    session: Session,
+    key: str,
+    console: Console,
 ) -> tuple[Ending, dict[str, object]]:
     began = time.monotonic()
-    parked = store.begin_parking(redriven=plan.is_redrive)
-    standing = Standing(plan.work, parked, bool(store.tallies().get("delivered")))
+    parked = store.begin_parking(redriven=to_do.pages is None)
+    standing = Standing(to_do.work, to_do.pages, parked, bool(store.tallies().get("delivered")), to_do.total)
     async with AsyncExitStack() as stack:
-        endpoint = plan.job.endpoint
+        endpoint = job.endpoint
         if endpoint == SANDBOX:
             from replay_cli.sandbox import Sandbox
 
-            sandbox = await stack.enter_async_context(Sandbox(workspace_id=plan.job.workspace_id, api_key=key))
+            sandbox = await stack.enter_async_context(Sandbox(workspace_id=job.workspace_id, api_key=key))
             endpoint = sandbox.url
         transport = await stack.enter_async_context(
             Transport(
                 endpoint,
-                plan.job.workspace_id,
+                job.workspace_id,
                 key,
                 concurrency=session.policy.concurrency,
                 timeout=session.timeout,
@@ -338,10 +377,10 @@ async def _conduct(
         cap = Cap(session.rps)
         ledger = Ledger(store, letters, lambda error: replay.fail(error))
         stack.callback(ledger.close)
-        check = Request((), 0, "GET", segment_path(plan.job.workspace_id, "/auth"), b"", (), ())
-        replay = Replay(plan.source, standing, plan.prepare, ledger, transport, cap, session.policy, check)
+        check = Request((), 0, "GET", segment_path(job.workspace_id, "/auth"), b"", (), ())
+        replay = Replay(source, standing, preparation(job), ledger, transport, cap, session.policy, check)
         await stack.enter_async_context(_signals(replay, console))
-        await stack.enter_async_context(_progress(replay, ledger, cap, plan, console))
+        await stack.enter_async_context(_progress(replay, ledger, cap, console))
         ending = await replay.run()
     book = ledger.book
     elapsed = time.monotonic() - began
@@ -372,9 +411,7 @@ async def _signals(replay: Replay, console: Console) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
-async def _progress(replay: Replay, ledger: Ledger, cap: Cap, plan: Plan, console: Console) -> AsyncIterator[None]:
-    total = sum(work.object.size for work in plan.work)
-
+async def _progress(replay: Replay, ledger: Ledger, cap: Cap, console: Console) -> AsyncIterator[None]:
     def state() -> State:
         now, book = replay.snapshot(), ledger.book
         return State(
@@ -383,8 +420,9 @@ async def _progress(replay: Replay, ledger: Ledger, cap: Cap, plan: Plan, consol
             undelivered=book.outcome("rejected") + book.outcome("dead_lettered"),
             waiting=now.waiting,
             parked=now.parked,
-            consumed=min(now.consumed, total),
-            total=total,
+            consumed=min(now.consumed, now.total),
+            total=now.total,
+            listing=now.listing,
             per_second=now.per_second,
             rps=cap.rps,
             in_flight=now.in_flight,
@@ -407,13 +445,13 @@ async def _progress(replay: Replay, ledger: Ledger, cap: Cap, plan: Plan, consol
             task.cancel()
 
 
-def _repeat(store: Store, path: Path, ignored: int, session: Session) -> Summary:
+def _repeat(store: Store, path: Path, session: Session) -> Summary:
     """Return the summary of a job that has nothing left to do, its book checked and its files made whole."""
     now = time.time()
     DeadLetterFile(dead_letter_path(path)).recover(store)
     store.verify_book(complete=True)
     reason = "already complete: nothing new under the sources, nothing sent"
-    store.start_run(now, ignored, session.pace)
+    store.start_run(now, session.pace)
     store.end_run(now, "complete", reason)
     return summarize(store, path, "complete", reason, run_numbers(0, Counter(), {}, 0, 0, 0.0))
 

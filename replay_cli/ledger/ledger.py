@@ -11,14 +11,19 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from replay_cli.errors import FatalError
-from replay_cli.ledger.changes import Carried, SentBefore
+from replay_cli.ledger.changes import Carried, Changed, SentBefore
 from replay_cli.ledger.dead_letters import DeadLetterFile
 from replay_cli.ledger.group import AttemptKey, DeadLetter, Group, ParkedRequest, PartOutcome
+from replay_cli.ledger.objects import Listed, ObjectState
 from replay_cli.ledger.parked import Loaded
 from replay_cli.ledger.store import Store
 from replay_cli.ledger.watermark import ObjectProgress, OpenBatch
+from replay_cli.model import ArchiveObject
+
+T = TypeVar("T")
 
 MOST_LETTER_BYTES = 8 << 20
 """Bytes of dead letters that may wait for a commit: beyond it, reading waits too."""
@@ -70,6 +75,45 @@ class Ledger:
         self._next_seen = 0.0
         self._peak = 0
         self._next_place = store.next_place()
+
+    # -- objects --------------------------------------------------------------------------------------------
+
+    async def register(self, page: Sequence[Listed]) -> int:
+        """Take a page of the listing in; return how many stored bytes of it wait to be read.
+
+        Raises:
+            FatalError: the checkpoint cannot be written.
+        """
+        return await self._in_thread(self._store.register, page)
+
+    async def end_listing(self, ignored: int) -> None:
+        """Note that everything was listed, and how many names were left alone.
+
+        Raises:
+            FatalError: the checkpoint cannot be written.
+        """
+        await self._in_thread(self._store.end_listing, ignored)
+
+    async def waiting(self, limit: int) -> list[ObjectState]:
+        """Return the next objects that were not begun, as of everything told so far.
+
+        Raises:
+            FatalError: the checkpoint cannot be written or read.
+        """
+        await self._told()
+        return await self._in_thread(self._store.waiting, limit)
+
+    async def take_change(self, state: ObjectState, found: ArchiveObject | None) -> ObjectState:
+        """Take another version of an object of which nothing was read, or its loss.
+
+        Raises:
+            FatalError: the checkpoint cannot be written.
+        """
+        await self._told()
+        return await self._in_thread(self._store.take_found, state, found, Changed.REFUSE)
+
+    async def _in_thread(self, function: Callable[..., T], *args: object) -> T:
+        return await self._loop.run_in_executor(self._thread, function, *args)
 
     # -- reading --------------------------------------------------------------------------------------------
 
@@ -140,7 +184,7 @@ class Ledger:
         Raises:
             FatalError: the checkpoint cannot be read.
         """
-        return await self._loop.run_in_executor(self._thread, self._store.sent_before, object_id)
+        return await self._in_thread(self._store.sent_before, object_id)
 
     def end_object(self, object_id: int, damage: str | None) -> None:
         """Note that an object was read to its end, or to its damage."""
@@ -244,7 +288,7 @@ class Ledger:
             FatalError: the checkpoint cannot be written or read.
         """
         await self._told()
-        return await self._loop.run_in_executor(self._thread, self._store.load_parked, lanes, time.time(), limit)
+        return await self._in_thread(self._store.load_parked, lanes, time.time(), limit)
 
     async def release_heads(self) -> None:
         """Make those parked requests due that wait for no other one.
@@ -253,7 +297,7 @@ class Ledger:
             FatalError: the checkpoint cannot be written.
         """
         await self._told()
-        await self._loop.run_in_executor(self._thread, self._store.release_heads)
+        await self._in_thread(self._store.release_heads)
 
     def note_peak(self, peak: int) -> None:
         """Remember the highest count of attempts in any rolling second."""

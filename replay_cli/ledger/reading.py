@@ -94,7 +94,7 @@ class Reading:
             "objects": total,
             "complete": complete,
             "peak": int(self.meta("peak") or 0),
-            "ignored": self._value("SELECT ignored FROM run ORDER BY id DESC LIMIT 1") or 0,
+            "ignored": int(self.meta("ignored") or 0),
         }
 
     def parked_records(self, *, redriven: bool = False) -> int:

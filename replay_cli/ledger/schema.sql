@@ -4,7 +4,7 @@ CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 -- of a batch) is settled. `read` counts records read once, however often they were read again. A uri has one object that
 -- is not replaced; the replaced ones are earlier versions of it, in whose book only what was sent or parked stays, and
 -- whose `watermark` is how far they were read. `place` numbers objects in the order in which they were begun (0: not
--- yet): requests are ranked by it.
+-- yet): requests are ranked by it. Those not begun are read by `reading_order`, then uri.
 CREATE TABLE object (
     id INTEGER PRIMARY KEY,
     uri TEXT NOT NULL,
@@ -15,9 +15,11 @@ CREATE TABLE object (
     read INTEGER NOT NULL DEFAULT 0,
     damage TEXT,
     changed_etag TEXT,
-    place INTEGER NOT NULL DEFAULT 0
+    place INTEGER NOT NULL DEFAULT 0,
+    reading_order TEXT NOT NULL DEFAULT ''
 );
 CREATE INDEX object_uri ON object (uri);
+CREATE INDEX object_waiting ON object (reading_order, uri) WHERE state = 'waiting';
 
 -- The batches above the watermark: `settled` is a bitmap over the ordinals from `first`.
 CREATE TABLE batch (
@@ -165,7 +167,6 @@ CREATE TABLE run (
     pid INTEGER NOT NULL,
     host TEXT NOT NULL,
     version TEXT NOT NULL,
-    ignored INTEGER NOT NULL DEFAULT 0,
     kind TEXT NOT NULL DEFAULT 'run'
 );
 

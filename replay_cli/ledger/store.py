@@ -14,12 +14,12 @@ from contextlib import contextmanager
 from errno import EEXIST
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from replay_cli import __version__
 from replay_cli.errors import FatalError, UsageError
-from replay_cli.ledger import changes, parked, redrive
-from replay_cli.ledger.changes import Changed, Earlier, SentBefore
+from replay_cli.ledger import changes, objects, parked, redrive
+from replay_cli.ledger.changes import Changed, SentBefore
 from replay_cli.ledger.group import (
     Group,
     PartOutcome,
@@ -29,6 +29,7 @@ from replay_cli.ledger.group import (
     apply_parked,
     apply_progress,
 )
+from replay_cli.ledger.objects import Listed, ObjectState
 from replay_cli.ledger.parked import Loaded, ParkedBefore
 from replay_cli.ledger.reading import Reading
 from replay_cli.ledger.redrive import Block, Letter, Which
@@ -36,22 +37,8 @@ from replay_cli.ledger.watermark import OpenBatch
 from replay_cli.model import ArchiveObject, Request
 
 APPLICATION_ID = 0x52504C59  # "RPLY", so that `file` and we know a checkpoint when we see one
-SCHEMA_VERSION = 2
-FINISHED = ("complete", "damaged")
-"""The states of an object of which nothing is left to read."""
+SCHEMA_VERSION = 3
 OUTCOMES = ("delivered", "skipped", "rejected", "dead_lettered")
-
-
-class ObjectState(NamedTuple):
-    """One object as the checkpoint knows it, and its earlier versions where it has some."""
-
-    id: int
-    uri: str
-    etag: str
-    state: str
-    watermark: int
-    place: int = 0
-    earlier: Earlier | None = None
 
 
 class Store(Reading):
@@ -60,6 +47,7 @@ class Store(Reading):
     def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
         super().__init__(path, connection)
         self.run_id = 0
+        self._unlisted: set[int] = set()
 
     @classmethod
     def create(cls, path: Path, job: dict[str, Any]) -> "Store":
@@ -187,14 +175,14 @@ class Store(Reading):
                 [(at, reason, *change) for change in changes_],
             )
 
-    def start_run(self, now: float, ignored: int, pace: Mapping[str, Any], kind: str = "run") -> None:
+    def start_run(self, now: float, pace: Mapping[str, Any], kind: str = "run") -> None:
         """Note that a run (or a redrive) begins: who, where, which version, at which pace."""
         self.set_meta(pace=json.dumps(dict(pace)))
-        row = (now, now, "running", "", os.getpid(), socket.gethostname(), __version__, ignored, kind)
+        row = (now, now, "running", "", os.getpid(), socket.gethostname(), __version__, kind)
         with self._transaction() as db:
             cursor = db.execute(
-                "INSERT INTO run (started, seen, state, reason, pid, host, version, ignored, kind) "
-                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO run (started, seen, state, reason, pid, host, version, kind) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                 row,
             )
             self.run_id = int(cursor.lastrowid or 0)
@@ -206,68 +194,47 @@ class Store(Reading):
 
     # -- objects --------------------------------------------------------------------------------------------
 
-    def register(self, objects: Iterable[ArchiveObject], changed: Changed = Changed.REFUSE) -> list[ObjectState]:
-        """Take the listed objects into the job.
+    def begun(self, changed: Changed) -> list[ObjectState]:
+        """Return the objects to look at before any other: those in progress, as they were begun."""
+        with self._errors():
+            return objects.begun(self._db, changed)
 
-        New ones are added; of one that changed, the new version is taken when nothing of it was read, and noted
-        when it was finished.
-
-        Args:
-            objects: the listed ones.
-            changed: what to do with one that changed while it was in progress, or that was damaged. To continue, no
-                intents may be left.
-
-        Returns:
-            The listed objects in their order, as the checkpoint knows them.
+    def take_found(self, state: ObjectState, found: ArchiveObject | None, changed: Changed) -> ObjectState:
+        """Take an object that was begun as it is now (None: it is gone); see `objects.take_found`.
 
         Raises:
-            UsageError: an object changed while it was in progress.
-            FatalError: an object that is not finished is not listed any more.
+            UsageError: it changed after a part of it was sent.
+            FatalError: it is gone, after a part of it was sent.
         """
-        earlier = changes.earlier_versions(self._db)
-        rows = self._db.execute("SELECT id, uri, etag, state, watermark, place FROM object WHERE state != 'replaced'")
-        known = {row[1]: ObjectState(*row)._replace(earlier=earlier.get(row[1])) for row in rows}
-        order = []
         with self._transaction() as db:
-            db.execute("UPDATE object SET changed_etag = NULL WHERE changed_etag IS NOT NULL")
-            for listed in objects:
-                state = known.pop(listed.uri, None)
-                if state is None:
-                    state = self._add(db, listed)
-                elif state.etag != listed.etag:
-                    state = self._take_change(db, state, listed, changed)
-                order.append(state)
-            _require_finished(known.values())
-        return order
+            return objects.take_found(db, state, found, changed)
 
-    def _add(self, db: sqlite3.Connection, listed: ArchiveObject) -> ObjectState:
-        cursor = db.execute(
-            "INSERT INTO object (uri, etag, size) VALUES (?, ?, ?)", (listed.uri, listed.etag, listed.size)
-        )
-        return ObjectState(int(cursor.lastrowid or 0), listed.uri, listed.etag, "waiting", 0)
+    def begin_listing(self, *, anew: bool) -> None:
+        """Get ready for `register`.
 
-    def _take_change(
-        self, db: sqlite3.Connection, state: ObjectState, listed: ArchiveObject, changed: Changed
-    ) -> ObjectState:
-        read = self._value("SELECT read FROM object WHERE id = ?", state.id)
-        if state.state != "complete" and read == 0 and state.watermark == 0:
-            db.execute(
-                "UPDATE object SET etag = ?, size = ?, state = 'waiting', damage = NULL WHERE id = ?",
-                (listed.etag, listed.size, state.id),
-            )
-            return state._replace(etag=listed.etag, state="waiting")
-        if changed is Changed.CONTINUE and state.state != "complete":
-            number = changes.replace(db, state.id, listed)
-            earlier = changes.earlier_versions(db)[listed.uri]
-            return ObjectState(number, listed.uri, listed.etag, "waiting", 0, state.place, earlier)
-        if state.state in FINISHED:
-            db.execute("UPDATE object SET changed_etag = ? WHERE id = ?", (listed.etag, state.id))
-            return state
-        raise UsageError(
-            f"{state.uri} changed since a part of it was sent, so its line numbers mean nothing any more: go on by the "
-            "message ids already sent with --changed continue, put the old version back, or begin a new job with "
-            "--restart"
-        )
+        Args:
+            anew: forget what was listed and not begun, because something else is to be read now.
+        """
+        with self._transaction() as db:
+            if anew:
+                objects.drop_waiting(db)
+            self._unlisted = objects.waiting_numbers(db)
+
+    def register(self, page: Sequence[Listed]) -> int:
+        """Take a page of the listing in; return how many stored bytes of it wait to be read."""
+        with self._transaction() as db:
+            return objects.register(db, page, self._unlisted)
+
+    def end_listing(self, ignored: int) -> None:
+        """Note that everything was listed, and how many names were left alone."""
+        with self._transaction() as db:
+            objects.end_listing(db, self._unlisted)
+            db.execute("INSERT OR REPLACE INTO meta VALUES ('ignored', ?)", (str(ignored),))
+
+    def waiting(self, limit: int = -1) -> list[ObjectState]:
+        """Return the next objects that were not begun, at most so many."""
+        with self._errors():
+            return objects.waiting(self._db, limit)
 
     def next_place(self) -> int:
         """Return the place of the next object that is begun."""
@@ -410,12 +377,3 @@ def _sync_folder(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def _require_finished(unlisted: Iterable[ObjectState]) -> None:
-    for state in unlisted:
-        if state.state not in FINISHED:
-            raise FatalError(
-                f"{state.uri} is not under the sources any more, but belongs to this job and is not finished: "
-                "put it back and run again, or begin a new job without it with --restart"
-            )

@@ -21,8 +21,9 @@ _WIDE = 90
 class State(NamedTuple):
     """The numbers of this run that progress shows.
 
-    Bytes are stored bytes of the objects; `waiting` counts the requests read and not yet settled, `parked` of
-    which wait in the checkpoint; `rps` is the cap; `held_by` is why nothing is sent now.
+    Bytes are stored bytes of the objects, `total` of those listed so far (`listing`: more may come); `waiting` counts
+    the requests read and not yet settled, `parked` of which wait in the checkpoint; `rps` is the cap; `held_by` is why
+    nothing is sent now.
     """
 
     read: int
@@ -38,6 +39,7 @@ class State(NamedTuple):
     trouble: str
     parked: int = 0
     held_by: str = ""
+    listing: bool = False
 
     @property
     def done(self) -> int:
@@ -77,7 +79,7 @@ class _Estimate:
 
     def left(self, state: State) -> str:
         elapsed = self._clock() - self._began
-        if not state.done or elapsed < _SETTLED_AFTER:
+        if not state.done or elapsed < _SETTLED_AFTER or state.listing:
             return "–"
         return duration(max(elapsed * state.left / state.done, state.left / state.rps if state.rps else 0.0))
 
@@ -111,7 +113,8 @@ class BarReporter:
     def show(self, state: State) -> None:
         numbers = f"{state.delivered:,} delivered · {state.per_second}/s of {state.rps:g}/s"
         if self._progress.console.width >= _WIDE:
-            numbers = f"{size(state.consumed)} of {size(state.total)} read · {numbers}"
+            more = " or more" if state.listing else ""
+            numbers = f"{size(state.consumed)} of {size(state.total)}{more} read · {numbers}"
         if state.limited:
             numbers += f" · {state.limited:,} × 429"
         if state.undelivered:
@@ -155,6 +158,7 @@ class LineReporter:
         )
         line += f" last_attempt={state.trouble!r}" if state.trouble else ""
         line += f" waiting={state.held_by!r}" if state.held_by else ""
+        line += " listing=true" if state.listing else ""
         self._console.print(line, soft_wrap=True, highlight=False)
 
 

@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from replay_cli.archive import Listing, canonical, open_source
+from replay_cli.archive import Source, canonical, open_source
 from replay_cli.errors import DamagedObjectError, FatalError, UsageError
+from replay_cli.model import ArchiveObject
+from tests.support.archives import objects
 
 
 def make(root: Path, *names: str) -> None:
@@ -15,20 +17,23 @@ def make(root: Path, *names: str) -> None:
         (root / name).write_bytes(b"{}\n")
 
 
-def listing(*locations: Path | str) -> Listing:
-    return open_source([str(location) for location in locations]).listing()
+def listed(*locations: Path | str) -> tuple[list[ArchiveObject], Source]:
+    source = open_source([str(location) for location in locations])
+    return objects(source), source
 
 
 def names(root: Path, *locations: Path | str) -> list[str]:
-    return [str(Path(obj.uri).relative_to(root)) for obj in listing(*locations).objects]
+    return [
+        str(Path(obj.uri).relative_to(root)) for obj in objects(open_source([str(location) for location in locations]))
+    ]
 
 
 def test_a_directory_gives_the_archives_in_it_and_counts_the_rest(tmp_path: Path) -> None:
     taken = ["a.gz", "b.JSON", "c.jsonl", "d.ndjson", "e.zst", "f.parquet", "part-00000", "sub/deep/g.GZ"]
     make(tmp_path, *taken, "notes.txt", "_SUCCESS", ".hidden.gz", "_temporary/x.gz", ".git/y.gz")
-    found = listing(tmp_path)
+    _, source = listed(tmp_path)
     assert names(tmp_path, tmp_path) == taken
-    assert found.ignored == 5
+    assert source.ignored == 5
 
 
 def test_names_above_the_given_directory_do_not_matter(tmp_path: Path) -> None:
@@ -57,9 +62,9 @@ def test_a_name_with_a_bracket_is_a_name_first(tmp_path: Path) -> None:
 
 def test_an_object_named_twice_is_read_once(tmp_path: Path) -> None:
     make(tmp_path, "a.gz", "b.gz", "_c")
-    found = listing(tmp_path, tmp_path / "a.gz", tmp_path / "*", tmp_path / "_c")
-    assert [Path(obj.uri).name for obj in found.objects] == ["_c", "a.gz", "b.gz"]
-    assert found.ignored == 0
+    found, source = listed(tmp_path, tmp_path / "a.gz", tmp_path / "*", tmp_path / "_c")
+    assert [Path(obj.uri).name for obj in found] == ["_c", "a.gz", "b.gz"]
+    assert source.ignored == 0
 
 
 def test_several_locations_are_merged_in_one_order(tmp_path: Path) -> None:
@@ -72,7 +77,7 @@ def test_an_object_is_known_by_its_absolute_path_without_links(tmp_path: Path, m
     make(tmp_path, "real/a.gz")
     (tmp_path / "link").symlink_to("real")
     monkeypatch.chdir(tmp_path)
-    assert [obj.uri for obj in listing("link").objects] == [str(tmp_path.resolve() / "real" / "a.gz")]
+    assert [obj.uri for obj in listed("link")[0]] == [str(tmp_path.resolve() / "real" / "a.gz")]
 
 
 def test_links_do_not_lead_out_of_a_directory_nor_in_a_circle(tmp_path: Path) -> None:
@@ -84,7 +89,7 @@ def test_links_do_not_lead_out_of_a_directory_nor_in_a_circle(tmp_path: Path) ->
     (root / "gone.gz").symlink_to("nowhere")
     (root / "self.gz").symlink_to("self.gz")
     assert names(tmp_path, root) == names(tmp_path, root / "**") == ["root/a.gz"]
-    assert listing(root).ignored == 5
+    assert listed(root)[1].ignored == 5
 
 
 def test_a_link_to_a_hidden_file_in_the_directory_is_followed(tmp_path: Path) -> None:
@@ -99,7 +104,7 @@ def test_only_regular_files_are_read(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.gz")
     assert names(tmp_path, tmp_path) == ["a.gz"]
     with pytest.raises(UsageError, match="not a regular file"):
-        listing(tmp_path / "pipe.gz")
+        listed(tmp_path / "pipe.gz")
 
 
 @pytest.mark.parametrize("location", ["missing", "a.gz/b", "*.nothing", "empty", "gs://bucket/x"])
@@ -107,7 +112,7 @@ def test_a_location_with_nothing_to_read_is_a_usage_error(tmp_path: Path, locati
     make(tmp_path, "a.gz")
     (tmp_path / "empty").mkdir()
     with pytest.raises(UsageError) as caught:
-        listing(location if "://" in location else tmp_path / location)
+        listed(location if "://" in location else tmp_path / location)
     assert location in str(caught.value)
 
 
@@ -120,13 +125,13 @@ def test_an_unreadable_file_is_named_before_anything_is_read(tmp_path: Path, mon
     make(tmp_path, "a.gz", "b.gz")
     monkeypatch.setattr(os, "access", lambda path, mode: not str(path).endswith("b.gz"))
     with pytest.raises(FatalError, match=r"b\.gz cannot be read: permission denied"):
-        listing(tmp_path)
+        listed(tmp_path)
 
 
 def test_a_disk_that_fails_is_a_fatal_error(tmp_path: Path) -> None:
     make(tmp_path, "a.gz")
     source = open_source([str(tmp_path)])
-    (obj,) = source.listing().objects
+    (obj,) = objects(source)
     with pytest.raises(FatalError, match=r"a\.gz cannot be read: Input/output error"), source.open(obj):
         raise OSError(5, "Input/output error")
 
@@ -134,7 +139,7 @@ def test_a_disk_that_fails_is_a_fatal_error(tmp_path: Path) -> None:
 def test_an_object_that_changed_since_it_was_listed_is_not_read(tmp_path: Path) -> None:
     make(tmp_path, "a.gz")
     source = open_source([str(tmp_path)])
-    (obj,) = source.listing().objects
+    (obj,) = objects(source)
     (tmp_path / "a.gz").write_bytes(b"something else")
     with pytest.raises(FatalError, match="changed since it was listed"), source.open(obj):
         pass
@@ -144,7 +149,7 @@ def test_an_object_that_changed_since_it_was_listed_is_not_read(tmp_path: Path) 
 def test_an_object_that_changes_while_it_is_read_is_noticed(tmp_path: Path, looks_damaged: bool) -> None:
     make(tmp_path, "a.gz")
     source = open_source([str(tmp_path)])
-    (obj,) = source.listing().objects
+    (obj,) = objects(source)
     (tmp_path / "new").write_bytes(b"another one")
 
     def replace() -> None:
@@ -160,9 +165,9 @@ def test_an_object_that_changes_while_it_is_read_is_noticed(tmp_path: Path, look
 def test_an_object_that_is_gone_is_a_fatal_error(tmp_path: Path) -> None:
     make(tmp_path, "a.gz")
     source = open_source([str(tmp_path)])
-    (obj,) = source.listing().objects
+    (obj,) = objects(source)
     (tmp_path / "a.gz").unlink()
-    with pytest.raises(FatalError, match=r"a\.gz cannot be read: No such file"), source.open(obj):
+    with pytest.raises(FatalError, match=r"a\.gz is gone since it was listed"), source.open(obj):
         pass
 
 
@@ -173,7 +178,7 @@ def test_a_name_that_is_no_utf8_is_refused(tmp_path: Path) -> None:
     except OSError:
         return  # a file system that does not take such names
     with pytest.raises(FatalError, match="rename it"):
-        listing(tmp_path)
+        listed(tmp_path)
 
 
 def test_a_canonical_location_is_absolute_and_keeps_its_pattern(

@@ -17,11 +17,12 @@ from replay_cli.archive import open_source, read
 from replay_cli.archive.columns import plain_values
 from replay_cli.errors import DamagedObjectError
 from replay_cli.model import BATCH_BYTES, MAX_RECORD_BYTES, Record, RecordBatch, Unit, Unreadable
+from tests.support.archives import objects
 
 
 def batches(path: Path, start: int = 0) -> list[RecordBatch]:
     source = open_source([str(path)])
-    (obj,) = source.listing().objects
+    (obj,) = objects(source)
     return list(read(source, obj, start))
 
 
@@ -189,7 +190,7 @@ def test_a_row_over_the_limit_is_unreadable(tmp_path: Path, name: str) -> None:
 
 def before_damage(path: Path) -> tuple[int, str]:
     source = open_source([str(path)])
-    (obj,) = source.listing().objects
+    (obj,) = objects(source)
     found = 0
     try:
         for batch in read(source, obj):
@@ -225,7 +226,7 @@ _PEAK = """
 import sys, pyarrow
 from replay_cli.archive import open_source, read
 source = open_source([sys.argv[1]])
-(obj,) = source.listing().objects
+((obj,),) = source.pages()
 records = sum(len(batch.records) for batch in read(source, obj))
 print(records, pyarrow.default_memory_pool().max_memory())
 """

@@ -12,11 +12,12 @@ import pytest
 from replay_cli.archive import open_source, read
 from replay_cli.errors import DamagedObjectError
 from replay_cli.model import Record, RecordBatch, Unit, Unreadable
+from tests.support.archives import objects
 
 
 def batches(path: Path, start: int = 0) -> list[RecordBatch]:
     source = open_source([str(path)])
-    (obj,) = source.listing().objects
+    (obj,) = objects(source)
     return list(read(source, obj, start))
 
 
@@ -26,7 +27,7 @@ def records(path: Path) -> list[Record]:
 
 def before_damage(path: Path) -> tuple[list[Record], DamagedObjectError]:
     source = open_source([str(path)])
-    (obj,) = source.listing().objects
+    (obj,) = objects(source)
     found: list[Record] = []
     try:
         for batch in read(source, obj):
@@ -146,7 +147,7 @@ _PEAK = """
 import resource, sys, tracemalloc
 from replay_cli.archive import open_source, read
 source = open_source([sys.argv[1]])
-(obj,) = source.listing().objects
+((obj,),) = source.pages()
 tracemalloc.start()
 records = sum(len(batch.records) for batch in read(source, obj))
 print(records, tracemalloc.get_traced_memory()[1])

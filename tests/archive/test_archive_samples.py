@@ -14,6 +14,7 @@ from replay_cli.archive import open_source, read
 from replay_cli.errors import DamagedObjectError
 from replay_cli.model import Unreadable
 from replay_cli.segment.message import MalformedError, parse
+from tests.support.archives import objects
 
 SAMPLES = Path(__file__).parents[2] / "sample_archives"
 CLEAN = ["segment-logs", "data-lake", "nested-parquet", "json-column-parquet"]
@@ -61,7 +62,7 @@ def test_the_samples_are_small() -> None:
 
 def messages(folder: str) -> list[dict[str, Any]]:
     source = open_source([str(SAMPLES / folder)])
-    records = [record for obj in source.listing().objects for batch in read(source, obj) for record in batch.records]
+    records = [record for obj in objects(source) for batch in read(source, obj) for record in batch.records]
     found = []
     for record in records:
         assert not isinstance(record, Unreadable)
@@ -117,7 +118,7 @@ def test_no_folder_repeats_the_messages_of_another() -> None:
 def findings(name: str) -> list[str]:
     """Tell what becomes of each record, and of the object if it is damaged."""
     source = open_source([str(SAMPLES / "dirty" / name)])
-    (obj,) = source.listing().objects
+    (obj,) = objects(source)
     found = []
     try:
         for batch in read(source, obj):
@@ -177,12 +178,14 @@ def test_the_deep_record_has_three_hundred_levels() -> None:
 
 def test_the_large_record_is_two_hundred_kilobytes() -> None:
     source = open_source([str(SAMPLES / "dirty" / "large-record.jsonl.gz")])
-    (batch,) = read(source, source.listing().objects[0])
+    (batch,) = read(source, objects(source)[0])
     assert 200_000 < max(len(record) for record in batch.records) < 300_000
 
 
 def test_the_dirty_folder_has_names_that_are_ignored() -> None:
-    assert open_source([str(SAMPLES / "dirty")]).listing().ignored == 3
+    source = open_source([str(SAMPLES / "dirty")])
+    assert objects(source)
+    assert source.ignored == 3
 
 
 def test_the_readme_lists_every_dirty_file() -> None:

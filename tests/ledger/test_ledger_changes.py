@@ -20,9 +20,10 @@ from replay_cli.ledger.changes import (
     number_of,
 )
 from replay_cli.ledger.group import Group, ParkedRequest, PartOutcome
-from replay_cli.ledger.store import ObjectState, Store
+from replay_cli.ledger.objects import ObjectState
+from replay_cli.ledger.store import Store
 from replay_cli.model import Request
-from tests.ledger.checkpoints import A, B, letter, new_store, rows
+from tests.ledger.checkpoints import A, B, letter, new_store, rows, take_in
 
 CHANGED, AGAIN = A._replace(etag="a2", size=50), A._replace(etag="a3", size=60)
 Ids = list[str]
@@ -37,7 +38,7 @@ def batch(object_id: int, ids: Ids, settled: set[int], left_out: set[int] = froz
     ordinals = range(len(ids))
     skipped = {n for n in ordinals if not ids[n]}
     done = settled | skipped | left_out
-    group = Group(opened=[(object_id, len(ids) - len(left_out))])
+    group = Group(begun=[(1, object_id)], opened=[(object_id, len(ids) - len(left_out))])
     group.message_ids = [(object_id, 0, hashes(ids), bitmap(ordinals, left_out) if left_out else None)]
     group.batches = [(object_id, 0, len(ids), len(ids) - len(done), bitmap(ordinals, done))]
     group.tallies = Counter({(object_id, "delivered", ""): len(settled), (object_id, "skipped", "page"): len(skipped)})
@@ -49,7 +50,7 @@ def known(before: SentBefore, ids: Ids) -> list[bool]:
 
 
 def go_on(store: Store, changed: object = CHANGED) -> ObjectState:
-    (state,) = store.register([changed], Changed.CONTINUE)  # type: ignore[list-item] # an ArchiveObject
+    (state,) = take_in(store, [changed], Changed.CONTINUE)  # type: ignore[list-item] # an ArchiveObject
     store.verify_book()
     return state
 
@@ -87,7 +88,7 @@ def test_what_was_not_sent_is_taken_out_of_the_old_version_s_book(tmp_path: Path
     group.tallies[1, "warning", "missing_time"] = 2
     store.apply(group)
     state = go_on(store)
-    assert state == ObjectState(2, A.uri, "a2", "waiting", 0, 0, Earlier(6))
+    assert state == ObjectState(2, CHANGED, "waiting", 0, 1, Earlier(6))
     assert rows(store.path, "SELECT state, read, watermark FROM object") == [("replaced", 3, 6), ("waiting", 0, 0)]
     assert store.tallies() == {"delivered": {"": 3}}
     assert (store.totals()["objects"], store.totals()["pending"]) == (1, 0)
@@ -124,14 +125,14 @@ def test_everything_is_forgotten_when_the_object_is_complete_and_kept_when_it_is
     store = new_store(tmp_path, [A])
     store.apply(batch(1, ["a"], {0}))
     store.apply(Group(watermarks=[(1, 1)], finished=[("damaged", "cut off", 1)]))
-    with_damage = store.register([CHANGED])[0]
+    with_damage = take_in(store, [CHANGED])[0]
     assert (with_damage.state, store.changed()) == ("damaged", [A.uri])
     go_on(store)
     assert (store.damaged(), store.changed()) == ([], [])
     assert known(store.sent_before(2), ["a"]) == [True]
     store.apply(Group(finished=[("complete", None, 2)]))
     assert rows(store.path, "SELECT * FROM message_id") == []
-    (state,) = store.register([AGAIN], Changed.CONTINUE)
+    (state,) = take_in(store, [AGAIN], Changed.CONTINUE)
     assert (state.id, state.state, store.changed()) == (2, "complete", [A.uri]), "finished, so noted"
     store.close()
 
@@ -211,7 +212,7 @@ def test_without_leave_a_change_is_refused_and_nothing_is_replaced(tmp_path: Pat
     store = new_store(tmp_path, [A, B])
     store.apply(batch(2, ["a", "b"], {0}))
     with pytest.raises(UsageError, match="--changed continue"):
-        store.register([A, B._replace(etag="b2")])
+        take_in(store, [A, B._replace(etag="b2")])
     assert rows(store.path, "SELECT state FROM object") == [("waiting",), ("reading",)]
     store.close()
 

@@ -18,7 +18,7 @@ from replay_cli.ledger.group import Group
 from replay_cli.ledger.ledger import Ledger
 from replay_cli.ledger.store import Store
 from replay_cli.ledger.watermark import OpenBatch
-from tests.ledger.checkpoints import A, B, letter, new_store, rows
+from tests.ledger.checkpoints import A, B, letter, new_store, rows, take_in
 
 BOUND_SECONDS = 20.0
 NO_MORE = Counter[tuple[str, str]]()
@@ -291,7 +291,7 @@ async def live(folder: Path, steps: list[tuple[str, int]], stream: Random) -> No
 
     store.apply = apply_and_verify  # type: ignore[method-assign] # a spy
     ledger = Ledger(store, letters, lambda error: None)
-    (state,) = store.register([A])
+    (state,) = take_in(store, [A])
     known = store.open_batches(1)
     ledger.begin_object(1, state.watermark)
     at, open_ = state.watermark, list[OpenBatch]()

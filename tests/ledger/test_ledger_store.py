@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 
 from replay_cli.errors import BookError, FatalError, UsageError
+from replay_cli.ledger.changes import Changed
 from replay_cli.ledger.group import Group, PartOutcome
+from replay_cli.ledger.objects import Listed
 from replay_cli.ledger.store import SCHEMA_VERSION, Store
 from replay_cli.model import ArchiveObject
-from tests.ledger.checkpoints import JOB, A, B, letter, new_store, rejecting, rows
+from tests.ledger.checkpoints import JOB, A, B, letter, new_store, rejecting, rows, take_in
 
 # -- the file -------------------------------------------------------------------------------------------------
 
@@ -147,8 +149,8 @@ def changed(obj: ArchiveObject) -> ArchiveObject:
 
 def test_objects_come_back_in_the_order_listed_and_new_ones_are_added(tmp_path: Path) -> None:
     store = new_store(tmp_path, [A])
-    states = store.register([B, A])
-    assert [(state.id, state.uri, state.state, state.watermark) for state in states] == [
+    states = take_in(store, [B, A])
+    assert [(state.id, state.object.uri, state.state, state.watermark) for state in states] == [
         (2, B.uri, "waiting", 0),
         (1, A.uri, "waiting", 0),
     ]
@@ -157,9 +159,9 @@ def test_objects_come_back_in_the_order_listed_and_new_ones_are_added(tmp_path: 
 
 def test_a_changed_object_of_which_nothing_was_read_is_taken_anew(tmp_path: Path) -> None:
     store = new_store(tmp_path)
-    (state,) = store.register([changed(A)])
-    assert (state.id, state.etag, state.state, store.changed()) == (1, "a1+", "waiting", [])
-    assert store.register([changed(A)]) == [state]
+    (state,) = take_in(store, [changed(A)])
+    assert (state.id, state.object.etag, state.state, store.changed()) == (1, "a1+", "waiting", [])
+    assert take_in(store, [changed(A)]) == [state]
     assert rows(store.path, "SELECT etag, size FROM object") == [("a1+", 101)]
     store.close()
 
@@ -168,8 +170,8 @@ def test_a_changed_object_in_progress_is_refused(tmp_path: Path) -> None:
     store = new_store(tmp_path, [A, B])
     store.apply(Group(opened=[(1, 5)], batches=[(1, 0, 5, 5, b"\x00")]))
     with pytest.raises(UsageError, match=rf"{A.uri} changed since a part of it was sent"):
-        store.register([changed(B), changed(A)])
-    assert rows(store.path, "SELECT etag FROM object ORDER BY id") == [("a1",), ("b1",)], "all or nothing"
+        take_in(store, [changed(B), changed(A)])
+    assert rows(store.path, "SELECT etag FROM object ORDER BY id") == [("a1",), ("b1",)]
     store.close()
 
 
@@ -177,7 +179,7 @@ def test_a_changed_object_with_blank_lines_passed_is_in_progress(tmp_path: Path)
     store = new_store(tmp_path)
     store.apply(Group(opened=[(1, 0)], watermarks=[(1000, 1)]))
     with pytest.raises(UsageError, match="changed since"):
-        store.register([changed(A)])
+        take_in(store, [changed(A)])
     store.close()
 
 
@@ -185,9 +187,9 @@ def test_a_changed_object_that_was_finished_is_noted_until_it_is_back(tmp_path: 
     store = new_store(tmp_path)
     store.apply(Group(opened=[(1, 5)], watermarks=[(5, 1)], finished=[("complete", None, 1)]))
     for _ in range(2):
-        (state,) = store.register([changed(A)])
-        assert (state.etag, state.state, store.changed()) == ("a1", "complete", [A.uri])
-    store.register([A])
+        (state,) = take_in(store, [changed(A)])
+        assert (state.object.etag, state.state, store.changed()) == ("a1", "complete", [A.uri])
+    take_in(store, [A])
     assert store.changed() == []
     store.close()
 
@@ -202,22 +204,56 @@ def test_a_damaged_object_that_changed_is_taken_anew_only_if_nothing_of_it_was_r
         )
     )
     assert store.damaged() == [(A.uri, "no gzip at all"), (B.uri, "cut off at byte 9")]
-    state, _ = store.register([changed(A), B])
-    assert (state.state, state.etag) == ("waiting", "a1+")
+    state, _ = take_in(store, [changed(A), B])
+    assert (state.state, state.object.etag) == ("waiting", "a1+")
     assert store.damaged() == [(B.uri, "cut off at byte 9")]
-    _, state = store.register([changed(A), changed(B)])
-    assert (state.state, state.etag, store.changed()) == ("damaged", "b1", [B.uri]), "finished, so noted"
+    _, state = take_in(store, [changed(A), changed(B)])
+    assert (state.state, state.object.etag, store.changed()) == ("damaged", "b1", [B.uri]), "finished, so noted"
     store.close()
 
 
-@pytest.mark.parametrize("state", ["waiting", "reading"])
-def test_an_unfinished_object_that_is_not_listed_any_more_is_missed(tmp_path: Path, state: str) -> None:
+def test_an_object_in_progress_that_is_gone_is_missed(tmp_path: Path) -> None:
     """Without it the job would call itself complete with records pending."""
     store = new_store(tmp_path, [A, B])
-    if state == "reading":
-        store.apply(Group(opened=[(1, 5)], batches=[(1, 0, 5, 5, b"\x00")]))
+    store.apply(Group(opened=[(1, 5)], batches=[(1, 0, 5, 5, b"\x00")]))
     with pytest.raises(FatalError, match=f"{A.uri} is not under the sources any more"):
-        store.register([B])
+        take_in(store, [B])
+    store.close()
+
+
+@pytest.mark.parametrize("begun", [False, True])
+def test_an_object_that_is_gone_before_it_was_read_is_named_until_it_is_back(tmp_path: Path, begun: bool) -> None:
+    store = new_store(tmp_path, [A, B])
+    if begun:
+        store.apply(Group(begun=[(1, 1)]))
+    take_in(store, [B])
+    assert store.damaged() == [(A.uri, "it was removed before it was read")]
+    state, _ = take_in(store, [A, B])
+    assert (state.state, store.damaged()) == ("waiting", [])
+    store.close()
+
+
+def test_what_waits_is_given_in_reading_order_and_not_twice(tmp_path: Path) -> None:
+    store = new_store(tmp_path, [])
+    store.begin_listing(anew=False)
+    names = [("b", "2"), ("a", "2"), ("c", "1")]
+    size = store.register([Listed(ArchiveObject(uri, 10, "e"), order) for uri, order in [*names, names[0]]])
+    assert size == 30
+    assert [state.object.uri for state in store.waiting()] == ["c", "a", "b"]
+    assert [state.object.uri for state in store.waiting(1)] == ["c"]
+    store.apply(Group(begun=[(1, 3)]))
+    assert [state.object.uri for state in store.waiting()] == ["a", "b"]
+    assert store.register([Listed(ArchiveObject("c", 10, "changed"), "1")]) == 0, "in progress: not looked at here"
+    store.close()
+
+
+def test_another_selection_forgets_what_was_listed_and_not_begun(tmp_path: Path) -> None:
+    store = new_store(tmp_path, [A, B])
+    store.apply(Group(opened=[(1, 5)], begun=[(1, 1)], batches=[(1, 0, 5, 5, b"\x00")]))
+    store.begin_listing(anew=True)
+    assert (store.waiting(), [state.object for state in store.begun(Changed.REFUSE)]) == ([], [A])
+    store.end_listing(0)
+    assert store.damaged() == []
     store.close()
 
 
@@ -308,7 +344,7 @@ def test_the_watermark_forgets_what_is_below_it(tmp_path: Path) -> None:
     store.apply(Group(watermarks=[(10, 1)], joined=[(1, 9)], tallies=Counter({(1, "delivered", ""): 10})))
     assert list(store.open_batches(1)) == [10]
     assert store.settled_parts(1) == {(10, 0): PartOutcome("http_400", "no", 400)}
-    assert store.register([A])[0].watermark == 10
+    assert take_in(store, [A])[0].watermark == 10
     store.verify_book()
     store.close()
 

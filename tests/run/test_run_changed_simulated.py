@@ -4,14 +4,12 @@ import hashlib
 import random
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from replay_cli.archive import Listing
-from replay_cli.cli import wiring
+from replay_cli.cli.wiring import find_begun
 from replay_cli.ledger.changes import Changed
 from replay_cli.model import ArchiveObject
 from replay_cli.policy import DeadLetterLimit, InDoubt, OnExhausted, Policy
@@ -26,9 +24,8 @@ TROUBLE = (["500"] * 9 + ["200"], ["500", "200"], ["reset_after"], ["reset", "20
 class ChangingSource(MemorySource):
     """Objects whose etags change with what is in them."""
 
-    def listing(self) -> Listing:
-        objects = self._objects.items()
-        return Listing(tuple(ArchiveObject(uri, len(text), hashlib.md5(text).hexdigest()) for uri, text in objects), 0)
+    def _object(self, uri: str) -> ArchiveObject:
+        return super()._object(uri)._replace(etag=hashlib.md5(self._objects[uri]).hexdigest())
 
 
 def first_version(dice: random.Random) -> Version:
@@ -63,7 +60,7 @@ def test_each_version_is_sent_less_what_was_sent_before(
 ) -> None:
     dice = random.Random(seed)
     monkeypatch.setattr(simulation, "MOST_LOADS", 10**6)  # how often it looks for parked requests is no matter here
-    monkeypatch.setattr(wiring, "_find_work", partial(wiring._find_work, changed=Changed.CONTINUE))
+    monkeypatch.setattr(simulation, "find_begun", lambda store, source, _: find_begun(store, source, Changed.CONTINUE))
     versions = [first_version(dice)]
     for number in range(1, dice.choice((2, 2, 3, 4))):
         versions.append(next_version(versions[-1], number, dice, shuffled=shuffled))

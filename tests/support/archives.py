@@ -7,6 +7,14 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from replay_cli.archive import Source
+from replay_cli.model import ArchiveObject
+
+
+def objects(source: Source) -> list[ArchiveObject]:
+    """All objects of a source, in reading order."""
+    return [obj for page in source.pages() for obj in page]
+
 
 def message(n: int, **changes: Any) -> dict[str, Any]:
     """One track that says which it is: `properties.n`. Times rise with `n`."""

@@ -18,11 +18,11 @@ from typing import Any, BinaryIO, NamedTuple, TypeVar, cast
 
 import pytest
 
-from replay_cli.archive import Listing
-from replay_cli.cli import wiring
+from replay_cli.cli.wiring import find_begun
 from replay_cli.delivery.cap import Cap
 from replay_cli.delivery.transport import Gate, Transport
 from replay_cli.ledger import store as store_module
+from replay_cli.ledger.changes import Changed
 from replay_cli.ledger.dead_letters import DeadLetterFile
 from replay_cli.ledger.group import Group
 from replay_cli.ledger.ledger import Ledger
@@ -106,8 +106,23 @@ class MemorySource:
             uri: b"".join(json.dumps(record).encode() + b"\n" for record in records) for uri, records in objects.items()
         }
 
-    def listing(self) -> Listing:
-        return Listing(tuple(ArchiveObject(uri, len(text), "e") for uri, text in self._objects.items()), 0)
+    ignored = 0
+
+    def pages(self) -> Iterator[list[ArchiveObject]]:
+        for uri in self._objects:
+            yield [self._object(uri)]
+
+    def find(self, uri: str) -> ArchiveObject | None:
+        return self._object(uri) if uri in self._objects else None
+
+    def expect(self, objects: Sequence[ArchiveObject]) -> None:
+        pass
+
+    def stop(self) -> None:
+        pass
+
+    def _object(self, uri: str) -> ArchiveObject:
+        return ArchiveObject(uri, len(self._objects[uri]), "e")
 
     @contextmanager
     def open(self, obj: ArchiveObject) -> Iterator[BinaryIO]:
@@ -220,11 +235,13 @@ class Simulation:
         with ExitStack() as stack:
             store = Store.open(self.path) if self.path.exists() else Store.create(self.path, {})
             stack.callback(store.close)
-            work = wiring._find_work(store, self.source.listing())
+            store.settle_intents()
+            work = find_begun(store, self.source, Changed.REFUSE)
+            store.begin_listing(anew=False)
             letters = DeadLetterFile(self.path.with_suffix(".jsonl"))
             letters.recover(store)
             store.verify_book()
-            store.start_run(0.0, 0, {})
+            store.start_run(0.0, {})
             self._watch(store)
             loop = SimulatedLoop(self._generator)
             with asyncio.Runner(loop_factory=lambda: loop) as runner, pytest.MonkeyPatch.context() as patch:
@@ -269,7 +286,8 @@ class Simulation:
         rps: float,
         window: int,
     ) -> Ending:
-        standing = Standing(work, store.begin_parking(), bool(store.tallies().get("delivered")))
+        delivered = bool(store.tallies().get("delivered"))
+        standing = Standing(work, self.source.pages(), store.begin_parking(), delivered)
         ledger = Ledger(store, letters, lambda error: replay.fail(error))
         prepare = Preparation(map_message, strict=False, clock=lambda: EPOCH)
         transport = cast("Transport", self.destination)
