@@ -6,7 +6,7 @@ from importlib import import_module
 from rich.console import Console
 from rich.table import Table
 
-NAMES = ("preparing", "startup", "ledger", "pace", "cap", "outage", "poison", "hot", "memory")
+NAMES = ("preparing", "startup", "ledger", "pace", "cap", "outage", "poison", "hot", "memory", "s3")
 
 
 def main() -> None:

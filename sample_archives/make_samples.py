@@ -331,18 +331,18 @@ def write_table(path: Path, table: pa.Table, rows_a_group: int = 100) -> None:
 
 
 def write_data_lake(root: Path) -> None:
-    """Write one table for each type of event, partitioned by day and hour."""
+    """Write one table for each type of event, partitioned by day."""
     tables: dict[str, list[Message]] = {}
     for message in history(3, 40, SITE_LIBRARIES, "lake"):
         table = str(message.get("event", message["type"])).lower().replace(" ", "_")
         received = message["receivedAt"]
-        hour = f"segment_type={table}/day={received[:10]}/hr={int(received[11:13]) // 12 * 12:02}"
-        tables.setdefault(hour, []).append(flat(message))
-    for hour, rows in tables.items():
+        day = f"segment_type={table}/day={received[:10]}"
+        tables.setdefault(day, []).append(flat(message))
+    for day, rows in tables.items():
         names = list(dict.fromkeys(name for row in rows for name in row))
         columns = {name: [row.get(name) for row in rows] for name in names}
         arrays = {name: pa.array(values, lake_type(values)) for name, values in columns.items()}
-        write_table(root / "data-lake" / "data" / WEBSITE / hour / "part-00000.parquet", pa.table(arrays))
+        write_table(root / "data-lake" / "data" / WEBSITE / day / "part-00000.parquet", pa.table(arrays))
 
 
 def write_nested(root: Path) -> None:

@@ -25,6 +25,10 @@ class Damage(Exception):  # noqa: N818 # it is a finding, and becomes a DamagedO
     """The stored bytes cannot be read on; the text says why and where, for a person."""
 
 
+class UnsteadyError(Exception):
+    """Reading the same bytes again gave others: not the object is damaged, but what brought it here."""
+
+
 class Stream(Protocol):
     """Something to read decompressed bytes from."""
 
@@ -48,16 +52,19 @@ def pieces(file: BinaryIO, fast: Open, careful: Open) -> Iterator[bytes]:
 
     Raises:
         Damage: after every byte before it was given.
+        UnsteadyError: other bytes came when it began again.
     """
-    given = 0
+    given = crc = 0
     damage = None
     for open_stream, step in ((fast, PIECE_BYTES), (careful, 1 << 9), (careful, 1)):
         file.seek(0)
         stream = open_stream(file)
         try:
-            _skip(stream, given)
+            if _skip(stream, given) != crc:
+                raise UnsteadyError
             while piece := stream.read(step):
                 given += len(piece)
+                crc = isal_zlib.crc32(piece, crc)
                 yield piece
             return
         except Damage as found:
@@ -66,9 +73,13 @@ def pieces(file: BinaryIO, fast: Open, careful: Open) -> Iterator[bytes]:
         raise damage
 
 
-def _skip(stream: Stream, size: int) -> None:
+def _skip(stream: Stream, size: int) -> int:
+    """Pass over so many bytes; return their check sum."""
+    crc = 0
     while size and (piece := stream.read(min(size, PIECE_BYTES))):
         size -= len(piece)
+        crc = isal_zlib.crc32(piece, crc)
+    return crc
 
 
 class GzipStream:

@@ -31,7 +31,7 @@ def open_source(locations: Sequence[str], selection: Selection = EVERYTHING, s3:
 
         parts[S3] = S3Source(in_s3, selection, s3)
     if on_disk := [location for location, name in zip(locations, names, strict=True) if not name.startswith(S3)]:
-        parts["/"] = DiskSource(on_disk, selection)
+        parts[""] = DiskSource(on_disk, selection)
     return next(iter(parts.values())) if len(parts) == 1 else CombinedSource(parts)
 
 

@@ -4,11 +4,19 @@ from collections.abc import Iterable, Iterator
 from importlib import import_module
 from typing import BinaryIO
 
-from replay_cli.archive.compression import CarefulGzipStream, Damage, GzipStream, Open, ZstdStream, pieces
+from replay_cli.archive.compression import (
+    CarefulGzipStream,
+    Damage,
+    GzipStream,
+    Open,
+    UnsteadyError,
+    ZstdStream,
+    pieces,
+)
 from replay_cli.archive.formats import HEAD_BYTES, Format, sniff, unknown_format
 from replay_cli.archive.lines import line_batches
 from replay_cli.archive.source import Source
-from replay_cli.errors import DamagedObjectError
+from replay_cli.errors import DamagedObjectError, FatalError
 from replay_cli.model import ArchiveObject, RecordBatch
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -41,7 +49,13 @@ def read(source: Source, obj: ArchiveObject, start: int = 0) -> Iterator[RecordB
             raise DamagedObjectError(obj.uri, unknown_format(_head(file)))
         else:
             text = _text(obj, stored, pieces(file, *_STREAMS[stored]))
-            yield from line_batches(obj, text, start, file.tell)
+            try:
+                yield from line_batches(obj, text, start, file.tell)
+            except UnsteadyError:
+                raise FatalError(
+                    f"{obj.uri} came differently when it was read again: what brings it here changes bytes, and what "
+                    "was read of it so far may be wrong"
+                ) from None
 
 
 def warm_up(objects: Iterable[ArchiveObject]) -> None:

@@ -97,6 +97,7 @@ class Download:
             FatalError: it cannot be read.
             ReadingStoppedError: nobody wants the rest any more.
         """
+        self._client.patience.check()
         size = min(size, self._stop - self.offset)
         parts = []
         while size > 0:
@@ -255,6 +256,7 @@ class ObjectFile(io.RawIOBase):
     def read(self, size: int | None = -1, /) -> bytes:
         """Give so many bytes, or all up to the end; see `Download.read` for what it raises."""
         self._require_open()
+        self._client.patience.check()
         end = self._obj.size if size is None or size < 0 else min(self._position + size, self._obj.size)
         if self._position > end or (self._position == end and self._download is None):
             return b""

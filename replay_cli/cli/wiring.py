@@ -9,7 +9,7 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,7 +20,7 @@ from replay_cli.archive import S3Options, Source, open_source, warm_up
 from replay_cli.cli.destination import SANDBOX, Destination
 from replay_cli.delivery.cap import Cap
 from replay_cli.delivery.transport import Transport
-from replay_cli.errors import BookError, FatalError, UsageError
+from replay_cli.errors import BookError, FatalError, PausedError, UsageError
 from replay_cli.job import CHECKPOINTS, Difference, Job, dead_letter_path
 from replay_cli.ledger.changes import Changed
 from replay_cli.ledger.dead_letters import DeadLetterFile
@@ -41,6 +41,7 @@ from replay_cli.report.summary import Summary, make_summary, run_numbers
 from replay_cli.report.terminal import count
 from replay_cli.settlement import Work
 
+Pages = Iterator[Sequence[ArchiveObject]]
 RUN, REDRIVE = "run", "redrive"
 """What an invocation does to its job."""
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
@@ -95,7 +96,7 @@ class ToDo(NamedTuple):
     """
 
     work: Sequence[Work]
-    pages: Iterator[Sequence[ArchiveObject]] | None
+    pages: Pages | None
     size: int = 0
 
     @property
@@ -136,17 +137,12 @@ def execute(job: Job, path: Path, session: Session, console: Console) -> Summary
     for line in job.selection.explain():
         console.print(line, highlight=False, markup=False)
     source = open_source(job.sources, job.selection, session.s3)
-    prepare = preparation(job)
-    pages = _begun(source.pages())
+    plan = Plan(job, source, (), session.rps, preparation(job))
+    pages = _begun(source.pages(), console)
     with ExitStack() as stack:
         stack.enter_context(checkpoint_lock(path))
         if session.restart or not path.exists():
-            # Asked before anything changes: who says no keeps the old checkpoint, and has no new one.
-            if session.asks:
-                listing = list(pages)
-                session.confirm(Plan(job, source, [obj for page in listing for obj in page], session.rps, prepare))
-                pages = iter(listing)
-            key = session.key()
+            pages, key = _permission(pages, plan, session, console)
             store = _begin(job, path, session)
             stack.callback(store.close)
             store.begin_listing(anew=False)
@@ -155,32 +151,57 @@ def execute(job: Job, path: Path, session: Session, console: Console) -> Summary
             store = Store.open(path)
             stack.callback(store.close)
             amended = _amended(job, Job.from_stored(store.stored_job()), path, session)
-            store.settle_intents()
-            work = find_begun(store, source, session.changed)
-            store.begin_listing(anew=bool(amended))
-            size = 0
-            while session.asks or not (work or store.waiting(1)):
-                if (page := next(pages, None)) is None:
-                    break
-                size += store.register(listed(page))
-            if not (work or store.waiting(1) or store.parked_records()) and store.runs():
+            to_do = _find_work(store, source, pages, session, anew=bool(amended))
+            if not (to_do.work or store.waiting(1) or store.parked_records()) and store.runs():
                 store.end_listing(source.ignored)
                 _amend(store, job, amended, session, console)
                 return _repeat(store, path, session)
             if session.asks:
-                left = [*(each.object for each in work), *(state.object for state in store.waiting())]
-                session.confirm(Plan(job, source, left, session.rps, prepare))
+                left = [*(work.object for work in to_do.work), *(state.object for state in store.waiting())]
+                session.confirm(replace(plan, objects=left))
             key = session.key()
-            to_do = ToDo(work, pages, size)
         if not session.destination.is_sandbox:
             stack.enter_context(workspace_lock(job.endpoint, job.workspace_id))
         _amend(store, job, amended, session, console)
         return _run(store, path, job, source, to_do, session, key, console)
 
 
-def _begun(pages: Iterator[Sequence[ArchiveObject]]) -> Iterator[Sequence[ArchiveObject]]:
+def _permission(pages: Pages, plan: Plan, session: Session, console: Console) -> tuple[Pages, str]:
+    """Ask whether to begin a job, where that must be asked, and return its listing and the API key.
+
+    Before anything changes: who says no keeps the old checkpoint, and has no new one.
+    """
+    if session.asks:
+        with console.status("listing everything before you are asked"):
+            listing = list(pages)
+        session.confirm(replace(plan, objects=[obj for page in listing for obj in page]))
+        pages = iter(listing)
+    return pages, session.key()
+
+
+def _find_work(store: Store, source: Source, pages: Pages, session: Session, *, anew: bool) -> ToDo:
+    """Return what is left of a job: what was begun, as it is now, and the listing.
+
+    Of that, so much is taken into the job that it is known whether there is anything to do; or all, to be asked about.
+    """
+    store.settle_intents()
+    work = find_begun(store, source, session.changed)
+    store.begin_listing(anew=anew)
+    size = 0
+    while session.asks or not (work or store.waiting(1)):
+        if (page := next(pages, None)) is None:
+            break
+        size += store.register(listed(page))
+    return ToDo(work, pages, size)
+
+
+def _begun(pages: Pages, console: Console) -> Pages:
     """Fetch the first page of a listing, so that a wrong source is refused before anything else happens."""
-    first = next(pages, None)
+    try:
+        with console.status("looking for archives"):
+            first = next(pages, None)
+    except PausedError as error:  # nothing was begun that could go on
+        raise FatalError(str(error)) from error
     warm_up(first or ())
     return chain(() if first is None else (first,), pages)
 

@@ -17,6 +17,7 @@ from replay_cli.archive.compression import (
     Damage,
     GzipStream,
     Open,
+    UnsteadyError,
     ZstdStream,
     pieces,
 )
@@ -168,3 +169,27 @@ def test_a_zstd_frame_that_wants_gigabytes_is_damage() -> None:
     assert text == b""
     assert damage is not None
     assert "memory" in damage
+
+
+class Unsteady(io.BytesIO):
+    """A file that gives its bytes once, and others whenever it is read again."""
+
+    def __init__(self, first: bytes, then: bytes) -> None:
+        super().__init__(first)
+        self._then = then
+        self._begun = False
+
+    def seek(self, offset: int, whence: int = 0, /) -> int:
+        if self._begun:
+            self.__init__(self._then, self._then)  # type: ignore[misc] # the same file, with something else in it
+        self._begun = True
+        return super().seek(offset, whence)
+
+
+def test_bytes_that_come_differently_a_second_time_are_not_taken_for_damage() -> None:
+    """What was given first may have been sent already, so silence would hide that it was wrong."""
+    wrong = gzip.compress(TEXT.replace(b"0", b"1"), mtime=0)[:-8] + GZIPPED[-8:]
+    with pytest.raises(UnsteadyError):
+        list(pieces(Unsteady(wrong, GZIPPED), GzipStream, CarefulGzipStream))
+    cut = GZIPPED[: len(GZIPPED) // 2]
+    assert b"".join(pieces(Unsteady(cut, GZIPPED), GzipStream, CarefulGzipStream)) == TEXT, "that was only cut off"
