@@ -119,7 +119,7 @@ class _Call(Generic[T]):
 class Persistence(NamedTuple):
     """How long to try again what keeps failing: so many failures in a row, or so many seconds of them."""
 
-    failures: int = 8
+    failures: int = 100
     seconds: float = 300.0
     first_pause: float = 0.2
     longest_pause: float = 10.0

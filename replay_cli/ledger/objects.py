@@ -122,12 +122,18 @@ def register(db: sqlite3.Connection, page: Sequence[Listed], unlisted: set[int])
     return waiting
 
 
-def waiting(db: sqlite3.Connection, limit: int = -1) -> list[ObjectState]:
-    """Return the next objects that were not begun, in reading order."""
+def waiting(db: sqlite3.Connection, limit: int, frontier: tuple[str, str]) -> list[ObjectState]:
+    """Return the next objects that were not begun, in reading order.
+
+    Args:
+        db: the checkpoint.
+        limit: how many at most; -1: all.
+        frontier: (order, uri) of the last object listed: what lies behind it may be preceded by what is not known yet.
+    """
     rows = db.execute(
         f"SELECT {_COLUMNS} FROM object WHERE state = 'waiting' AND place = 0 "  # noqa: S608
-        "ORDER BY reading_order, uri LIMIT ?",
-        (limit,),
+        "AND (reading_order, uri) <= (?, ?) ORDER BY reading_order, uri LIMIT ?",
+        (*frontier, limit),
     )
     return [_state(row) for row in rows]
 

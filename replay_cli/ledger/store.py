@@ -48,6 +48,7 @@ class Store(Reading):
         super().__init__(path, connection)
         self.run_id = 0
         self._unlisted: set[int] = set()
+        self._frontier = ("", "")
 
     @classmethod
     def create(cls, path: Path, job: dict[str, Any]) -> "Store":
@@ -219,10 +220,12 @@ class Store(Reading):
             if anew:
                 objects.drop_waiting(db)
             self._unlisted = objects.waiting_numbers(db)
+            self._frontier = ("", "")
 
     def register(self, page: Sequence[Listed]) -> int:
         """Take a page of the listing in; return how many stored bytes of it wait to be read."""
         with self._transaction() as db:
+            self._frontier = max([self._frontier, *((listed.order, listed.object.uri) for listed in page)])
             return objects.register(db, page, self._unlisted)
 
     def end_listing(self, ignored: int) -> None:
@@ -232,9 +235,9 @@ class Store(Reading):
             db.execute("INSERT OR REPLACE INTO meta VALUES ('ignored', ?)", (str(ignored),))
 
     def waiting(self, limit: int = -1) -> list[ObjectState]:
-        """Return the next objects that were not begun, at most so many."""
+        """Return the next objects that were listed and not begun, at most so many."""
         with self._errors():
-            return objects.waiting(self._db, limit)
+            return objects.waiting(self._db, limit, self._frontier)
 
     def next_place(self) -> int:
         """Return the place of the next object that is begun."""
