@@ -14,7 +14,7 @@ from replay_cli.errors import ReplayError
 from replay_cli.model import ArchiveObject, Request
 from replay_cli.moengage.actions import segment_path
 from replay_cli.moengage.replies import Reply
-from replay_cli.report.terminal import count, size
+from replay_cli.report.terminal import count, printable, size
 from replay_cli.segment.selection import Selection
 
 _MEANINGS = {
@@ -98,5 +98,5 @@ async def _at_once() -> None:
 
 def _tell(what: str, works: bool, how: str) -> bool:
     verdict = click.style("ok", fg="green") if works else click.style("FAILED", fg="red")
-    click.echo(f"{verdict}  {what}{': ' if what else ''}{how}")
+    click.echo(f"{verdict}  {printable(what)}{': ' if what else ''}{printable(how)}")
     return works

@@ -43,7 +43,9 @@ class _LazyGroup(click.Group):
         try:
             return super().invoke(ctx)
         except ReplayError as error:
-            click.echo(f"Error: {error}", err=True)
+            from replay_cli.report.terminal import printable  # what help does without
+
+            click.echo(f"Error: {printable(str(error))}", err=True)
             ctx.exit(error.exit_code)
 
 

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
-from replay_cli.report.terminal import duration, size
+from replay_cli.report.terminal import duration, printable, size
 
 REFRESH_EVERY = 0.2
 LOG_EVERY = 5.0
@@ -127,7 +127,7 @@ class BarReporter:
             else f" · {self._estimate.left(state)} left"
         )
         if state.trouble:
-            numbers += f"\n[yellow]last attempt: {escape(state.trouble)}[/yellow]"
+            numbers += f"\n[yellow]last attempt: {escape(printable(state.trouble))}[/yellow]"
         self._progress.update(self._task, total=1.0, completed=state.share, numbers=numbers)
         self._progress.refresh()
 

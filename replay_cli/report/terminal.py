@@ -32,7 +32,7 @@ def _headline(summary: Summary) -> Text:
     state = summary["state"]
     text = Text(state, style=_STYLES.get(state, "bold red"))
     if summary["reason"]:
-        text.append(f": {summary['reason']}", style="default not bold")
+        text.append(f": {printable(summary['reason'])}", style="default not bold")
     return text
 
 
@@ -65,14 +65,14 @@ def _book(summary: Summary) -> Table:
 def _by_reason(reasons: dict[str, int]) -> Text:
     ordered = sorted(reasons.items(), key=lambda item: -item[1])
     # A text, not a string: reasons come from MoEngage and must not be taken for markup.
-    return Text(", ".join(f"{reason} {n:,}" for reason, n in ordered))
+    return Text(printable(", ".join(f"{reason} {n:,}" for reason, n in ordered)))
 
 
 def _remarks(summary: Summary) -> Iterator[Text]:
     for uri, cause in summary["objects"]["damage"].items():
-        yield Text(f"damaged: {uri}: {cause}", style="red")
+        yield Text(printable(f"damaged: {uri}: {cause}"), style="red")
     for uri in summary["objects"]["changed"]:
-        yield Text(f"changed after it was finished, not sent again: {uri}", style="yellow")
+        yield Text(printable(f"changed after it was finished, not sent again: {uri}"), style="yellow")
     for amendment in summary["amendments"]:
         option = f"--{amendment['setting'].replace('_', '-')}"
         at = datetime.fromtimestamp(amendment["at"], UTC).isoformat(" ", "seconds")
@@ -89,6 +89,13 @@ def _remarks(summary: Summary) -> Iterator[Text]:
         yield Text(f"undelivered records: {summary['dead_letters']}")
     if summary["checkpoint"]:
         yield Text(f"checkpoint: {summary['checkpoint']}", style="dim")
+
+
+def printable(text: str) -> str:
+    """Return a text with control characters shown and not obeyed: names of objects and reasons are other people's."""
+    if text.isprintable():
+        return text
+    return "".join(letter if letter.isprintable() or letter == "\n" else repr(letter)[1:-1] for letter in text)
 
 
 def duration(seconds: float) -> str:

@@ -6,7 +6,7 @@ import pytest
 from rich.console import Console
 
 from replay_cli.report.summary import make_summary
-from replay_cli.report.terminal import count, duration, print_summary, size
+from replay_cli.report.terminal import count, duration, print_summary, printable, size
 
 
 def printed(**book: dict[str, int]) -> str:
@@ -63,3 +63,9 @@ def test_sizes_and_counts_are_said_as_people_say_them() -> None:
         "4.0 TB",
     ]
     assert [count(n, "object") for n in (0, 1, 2000)] == ["0 objects", "1 object", "2,000 objects"]
+
+
+def test_control_characters_in_names_are_shown_and_not_obeyed() -> None:
+    """A key of a bucket is anybody's text; a terminal would take orders from it."""
+    assert printable("s3://b/\x1b[2Jx\x07\u202ey\n") == "s3://b/\\x1b[2Jx\\x07\\u202ey\n"
+    assert printable("s3://b/größe 文件") == "s3://b/größe 文件"
