@@ -124,7 +124,8 @@ class Download:
         with self._changed:
             self._waiting -= len(self._piece)
             self._piece, self._used = b"", 0
-            self._changed.notify_all()
+            if self._waiting <= self._bound // 2:
+                self._changed.notify_all()
             while not self._pieces:
                 self._require_more()
                 self._client.patience.wait(self._changed)
@@ -186,11 +187,15 @@ class Download:
             self._put(piece)
 
     def _room_for(self, size: int) -> int:
-        """Wait until a piece of this size may be received; if it is more than ever may, of the size that may."""
+        """Wait until a piece of this size may be received; if it is more than ever may, of the size that may.
+
+        A buffer that is full is filled again when half of it was read: to wake up for each piece slows the reader down.
+        """
         with self._changed:
-            while not self._closed and self._waiting and self._waiting + size > self._bound:
-                self._client.patience.wait(self._changed)
-            return min(size, self._bound)
+            if self._waiting + size > self._bound:
+                while not self._closed and self._waiting > self._bound // 2:
+                    self._client.patience.wait(self._changed)
+            return min(size, self._bound - self._waiting)
 
     def _put(self, piece: bytes) -> None:
         with self._changed:
