@@ -39,7 +39,7 @@ matrix: $(READY) ## meet every fault, and print the table (two minutes)
 	$(BIN)/python -m tests.run.test_run_matrix
 
 soak: $(READY) ## replay 100,000 messages under all faults at once, with outages and kills (25 minutes)
-	$(BIN)/python -m pytest tests/soak/soak_run.py
+	$(BIN)/python -m pytest tests/soak/soak_run.py tests/soak/soak_s3.py
 
 clean: ## remove what was built
 	rm -rf $(VENV) build dist *.egg-info

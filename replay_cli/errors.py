@@ -44,6 +44,7 @@ class ChangedObjectError(FatalError):
     def __init__(self, uri: str, how: str) -> None:
         super().__init__(f"{uri} {how} since it was listed: run the same command again")
         self.uri = uri
+        self.how = how
 
 
 class PausedError(ReplayError):

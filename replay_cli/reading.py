@@ -116,10 +116,14 @@ class Reading:
                 yield Next(prepared, known_by(prepared))
         except DamagedObjectError as error:
             damage = error.cause
-        except ChangedObjectError:
-            if not untouched:
-                raise
-            return True
+        except ChangedObjectError as error:
+            if untouched:
+                return True
+            raise FatalError(
+                f"{error.uri} {error.how} while it was read, and a part of it may be sent: "
+                "if another version is there, --changed continue goes on with it, by the message ids already sent; "
+                "or put the old one back, and run the same command again"
+            ) from None
         yield End(work, damage)
         return False
 

@@ -58,13 +58,15 @@ def in_order(listings: Iterable[Iterator[ArchiveObject]]) -> Iterator[list[Archi
     """
     page: list[ArchiveObject] = []
     day: object = None
+    last = ""  # where locations overlap, an object comes twice in a row
     for key, obj in merge(*map(_with_keys, listings)):
+        if obj.uri == last:
+            continue
         if page and (key[:2] != day or len(page) == PAGE_OBJECTS):
             yield page
             page = []
-        day = key[:2]
-        if not page or page[-1].uri != obj.uri:
-            page.append(obj)
+        day, last = key[:2], obj.uri
+        page.append(obj)
     if page:
         yield page
 

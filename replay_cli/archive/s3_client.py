@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
-from botocore.exceptions import IncompleteReadError
+from botocore.exceptions import ClientError, IncompleteReadError
 
 from replay_cli import __version__
 from replay_cli.archive.patience import Patience, Persistence, Setbacks
@@ -178,6 +178,7 @@ class S3Client:
             except FOREIGN as error:
                 told = self.explained(error, uri, action)
                 pause = setbacks.next_pause()
+                self._has_answered = self._has_answered or isinstance(error, ClientError)
                 if pause is None or not (self._has_answered and isinstance(told, PausedError)):
                     raise told from error
                 self.patience.sleep(pause)

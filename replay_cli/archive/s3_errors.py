@@ -47,7 +47,7 @@ _LOGGED_OUT = (
     *(boto.UnauthorizedSSOTokenError, boto.SSOTokenLoadError, boto.TokenRetrievalError, boto.NoAuthTokenError),
     *(boto.LoginRefreshRequired, boto.LoginTokenLoadError, boto.RefreshWithMFAUnsupportedError),
 )
-_NO_CREDENTIALS = (boto.NoCredentialsError, boto.PartialCredentialsError, boto.ProfileNotFound)
+_NO_CREDENTIALS = (boto.NoCredentialsError, boto.PartialCredentialsError)
 _BAD_ADDRESS = (
     *(boto.NoRegionError, boto.UnknownEndpointError, boto.EndpointProviderError, boto.EndpointVariantError),
     *(boto.InvalidRegionError, boto.InvalidHostLabelError, boto.InvalidEndpointConfigurationError),
@@ -85,6 +85,8 @@ def explain(error: Exception, action: str, uri: str, endpoint: str) -> ReplayErr
         return _refused(error, attempt)
     if isinstance(error, _LOGGED_OUT):
         return _logged_out(attempt)
+    if isinstance(error, boto.ProfileNotFound):
+        return UsageError(f"{uri}: AWS's configuration has no profile {error.kwargs.get('profile')}: see --aws-profile")
     if isinstance(error, _NO_CREDENTIALS):
         return UsageError(f"{uri} cannot be read without credentials ({_sentence(error)}): {_GIVE_CREDENTIALS}")
     if isinstance(error, boto.CredentialRetrievalError):
@@ -155,7 +157,7 @@ def _forbidden(error: boto.ClientError, code: str, attempt: _Attempt) -> ReplayE
         )
     if code in _DENIED:
         on = attempt.bucket if attempt.action == "s3:ListBucket" else attempt.uri
-        return FatalError(f"{on}: access denied: the credentials lack {attempt.action} on {on}")
+        return FatalError(f"access denied: the credentials lack {attempt.action} on {on}")
     if code == "InvalidAccessKeyId":
         return FatalError(f"{attempt.uri}: {attempt.endpoint} does not know the access key id: {_GIVE_CREDENTIALS}")
     if code == _WRONG_SECRET:

@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from datetime import date
 from functools import partial
+from heapq import merge
 from typing import NamedTuple
 
 from replay_cli.archive.patterns import Match, split
@@ -113,6 +114,8 @@ class S3Listing:
         folders = self._sort_out([root], days)
         while folders:
             if not days and _is_undated(folders, loose):
+                # The stream meets what was left alone so far again, and counts it by name.
+                self._ignored_folders = {folder for folder in self._ignored_folders if not folder.startswith(root)}
                 yield from self._stream(_Level(root, [], [], ""))
                 return
             calls = [partial(self._level, folder) for folder in folders]
@@ -121,10 +124,9 @@ class S3Listing:
             folders = self._sort_out([folder for level in levels for folder in level.folders], days)
         for day in sorted(days):
             yield from self._day(days[day])
-        complete = [obj for level in loose if level.rest is None for obj in level.objects]
-        yield from self._wanted(sorted(complete))
-        for level in sorted(level for level in loose if level.rest is not None):
-            yield from self._stream(level)
+        complete = sorted(obj for level in loose if level.rest is None for obj in level.objects)
+        rows = [self._stream(level) for level in loose if level.rest is not None]
+        yield from merge(self._wanted(complete), *rows, key=lambda obj: obj.uri)
 
     def _sort_out(self, folders: Sequence[str], days: defaultdict[date, list[str]]) -> list[str]:
         """Put the folders that tell a day under it, and return the others that are wanted."""

@@ -41,10 +41,10 @@ def _check_source(location: str, selection: Selection, s3: S3Options) -> bool:
     try:
         objects = [obj for page in source.pages() for obj in page]
     except ReplayError as error:
-        return _tell("", False, f"list: {error}")
+        return _tell("list", False, str(error))
     total = sum(obj.size for obj in objects)
     found = f"{count(len(objects), 'object')}, {size(total)}, {count(source.ignored, 'name')} ignored"
-    _tell(f"{location}: list", True, found)
+    _tell("list", True, f"{location}: {found}")
     return not objects or (_check_beginning(source, objects[0]) and _check_range(source, objects[0]))
 
 
@@ -52,9 +52,9 @@ def _check_beginning(source: Source, obj: ArchiveObject) -> bool:
     try:
         batch = next(read(source, obj), None)
     except ReplayError as error:
-        return _tell("", False, f"get: {error}")
+        return _tell("get", False, str(error))
     first = f"its first batch has {len(batch.records):,} {batch.unit}s" if batch else "it is empty"
-    return _tell(f"{obj.uri}: get", True, first)
+    return _tell("get", True, f"{obj.uri}: {first}")
 
 
 def _check_range(source: Source, obj: ArchiveObject) -> bool:
@@ -66,8 +66,8 @@ def _check_range(source: Source, obj: ArchiveObject) -> bool:
             file.seek(obj.size - 1)
             came = len(file.read(1))
     except ReplayError as error:
-        return _tell("", False, f"range: {error}")
-    return _tell(f"{obj.uri}: range", came == 1, "its last byte can be read alone" if came else "nothing came")
+        return _tell("range", False, str(error))
+    return _tell("range", came == 1, f"{obj.uri}: {'its last byte can be read alone' if came else 'nothing came'}")
 
 
 async def _check_credentials(destination: Destination, key: str, ca_file: Any) -> bool:
@@ -78,12 +78,13 @@ async def _check_credentials(destination: Destination, key: str, ca_file: Any) -
             reply = await _ask(sandbox.url, destination.workspace_id, key, ca_file)
     else:
         reply = await _ask(destination.endpoint, destination.workspace_id, key, ca_file)
-    name = f"workspace {destination.workspace_id} at {destination.endpoint}"
+    name = f"workspace {destination.workspace_id} at {destination.endpoint}: "
     if reply.failure is not None:
-        return _tell(name, False, reply.cause)
+        return _tell("key", False, name + reply.cause)
     if 200 <= reply.status < 300:
-        return _tell(name, True, "no key was tried" if destination.is_sandbox else "the credentials are good")
-    return _tell(name, False, f"HTTP {reply.status}: {_MEANINGS.get(reply.status, 'not what the check should answer')}")
+        return _tell("key", True, name + ("not tried" if destination.is_sandbox else "the credentials are good"))
+    meaning = _MEANINGS.get(reply.status, "not what the check should answer")
+    return _tell("key", False, f"{name}HTTP {reply.status}: {meaning}")
 
 
 async def _ask(endpoint: str, workspace_id: str, key: str, ca_file: Any) -> Reply:
@@ -97,6 +98,6 @@ async def _at_once() -> None:
 
 
 def _tell(what: str, works: bool, how: str) -> bool:
-    verdict = click.style("ok", fg="green") if works else click.style("FAILED", fg="red")
-    click.echo(f"{verdict}  {printable(what)}{': ' if what else ''}{printable(how)}")
+    verdict = click.style("ok    ", fg="green") if works else click.style("FAILED", fg="red")
+    click.echo(f"{verdict}  {what:<5}  {printable(how)}")
     return works

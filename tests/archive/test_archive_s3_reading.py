@@ -153,13 +153,17 @@ def test_a_body_that_never_comes_pauses_the_run(proxy: S3Proxy, store: Callable[
 
 
 def test_a_small_request_is_made_again_once_the_store_has_answered(proxy: S3Proxy, bucket: str) -> None:
+    """That it is busy is an answer, too; that nobody listens is none."""
     ours = client(proxy)
-    proxy.throttle(1)
-    with pytest.raises(PausedError, match="503"):
+    proxy.refuse()
+    with pytest.raises(PausedError, match="refused"):
         ours.page(bucket, "", folders=True)
-    ours.page(bucket, "", folders=True)
+    proxy.listen()
     proxy.throttle(3)
     assert ours.page(bucket, "", folders=True).objects == []
+    proxy.refuse()
+    with pytest.raises(PausedError, match="refused"):
+        client(proxy, persistence=ONCE).page(bucket, "", folders=True)
 
 
 # -- an object that is not what was listed --------------------------------------------------------------------

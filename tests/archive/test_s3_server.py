@@ -92,11 +92,11 @@ def test_an_object_that_changed_does_not_match(s3_server: S3Server, bucket: str)
 
 
 def test_identities_may_do_what_they_are_for_and_no_more(s3_server: S3Server, bucket: str) -> None:
-    s3_server.put(LIMITED_BUCKET, {"a": b"1"})
+    s3_server.put(LIMITED_BUCKET, {"identities/a": b"1"})
     lister, reader = s3_server.client("lister"), s3_server.client("reader")
-    assert lister.list_objects_v2(Bucket=LIMITED_BUCKET)["KeyCount"] == 1
-    assert read(reader, LIMITED_BUCKET, "a") == b"1"
-    assert code(lambda: lister.get_object(Bucket=LIMITED_BUCKET, Key="a")) == "AccessDenied"
+    assert lister.list_objects_v2(Bucket=LIMITED_BUCKET, Prefix="identities/")["KeyCount"] == 1
+    assert read(reader, LIMITED_BUCKET, "identities/a") == b"1"
+    assert code(lambda: lister.get_object(Bucket=LIMITED_BUCKET, Key="identities/a")) == "AccessDenied"
     assert code(lambda: reader.list_objects_v2(Bucket=LIMITED_BUCKET)) == "AccessDenied"
     assert code(lambda: reader.put_object(Bucket=LIMITED_BUCKET, Key="b")) == "AccessDenied"
     assert code(lambda: lister.list_objects_v2(Bucket=bucket)) == "AccessDenied"
