@@ -81,7 +81,8 @@ class Job(NamedTuple):
             if ours[what] != theirs[what]:
                 raise UsageError(
                     f"{checkpoint} belongs to another job: its {what.replace('_', ' ')} "
-                    f"{'are' if what == 'sources' else 'is'} {_shown(theirs[what])}, not {_shown(ours[what])}"
+                    f"{'are' if what == 'sources' else 'is'} {_shown(theirs[what])}, not {_shown(ours[what])}: "
+                    "give this one another --name or --checkpoint"
                 )
 
     def differences(self, stored: "Job") -> list[Difference]:

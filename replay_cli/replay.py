@@ -237,7 +237,7 @@ class Replay:
             waiting=self._waiting + self._parking.count,
             parked=self._parking.count,
             in_flight=self._sending.in_flight,
-            held_by=self._standstill.reason,
+            held_by=self._standstill.reason or ("" if self._waiting else self._source.trouble),
             per_second=self._cap.meter.per_second(),
             trouble=self._trouble,
         )

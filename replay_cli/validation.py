@@ -29,12 +29,14 @@ class DryRun:
         source: where the objects are.
         prepare: batch → requests.
         endpoint: base URL for the `url`s written; may be empty.
+        limit: how many requests to prepare at most; None: all.
     """
 
-    def __init__(self, source: Source, prepare: Preparation, endpoint: str) -> None:
+    def __init__(self, source: Source, prepare: Preparation, endpoint: str, limit: int | None = None) -> None:
         self._source = source
         self._prepare = prepare
         self._endpoint = endpoint
+        self._limit = limit
         self._records: Counter[tuple[str, str]] = Counter()
         self._read = 0
         self._pending = 0
@@ -52,13 +54,16 @@ class DryRun:
         try:
             with _private(output) if output else nullcontext() as file, make_reporter(console) as reporter:
                 shown = began
-                for obj, prepared in self._prepared():
+                for obj, whole in self._prepared():
+                    prepared = self._within_limit(whole)
                     self._count(prepared)
                     if file is not None:
                         self._write(file, obj, prepared)
                     if time.monotonic() - shown >= reporter.every:
                         shown = time.monotonic()
                         reporter.show(self._state(prepared.batch.consumed))
+                    if self._limit == 0:
+                        break
         except OSError as error:
             raise FatalError(f"cannot write {output}: {error.strerror}") from None
         written = f", as {output} shows" if output else ""
@@ -75,6 +80,16 @@ class DryRun:
                     self._damage[error.uri] = error.cause
                 self._consumed += obj.size
                 self._objects += 1
+
+    def _within_limit(self, prepared: Prepared) -> Prepared:
+        """Leave out the requests beyond `--limit`, and the other records where those begin."""
+        if self._limit is None or len(prepared.requests) < self._limit:
+            self._limit = self._limit and self._limit - len(prepared.requests)
+            return prepared
+        requests = prepared.requests[: self._limit]
+        self._limit = 0
+        records = len({ordinal for request in requests for ordinal in request.ordinals})
+        return prepared._replace(requests=requests, records=records, skipped=[], rejected=[], warnings=Counter())
 
     def _pages(self) -> Iterator[Sequence[ArchiveObject]]:
         """List one page ahead, so that the last one is known when it is read."""
@@ -120,12 +135,13 @@ class DryRun:
         return State(self._read, 0, rejected, 0, read, self._total, 0, 0.0, 0, 0, "", listing=self._listing)
 
     def _summary(self, elapsed: float, written: str) -> Summary:
+        limited = " until --limit is reached" if self._limit == 0 else ""
         book: dict[str, dict[str, int]] = {}
         for (outcome, reason), n in self._records.items():
             book.setdefault(outcome, {})[reason] = n
         return make_summary(
             state="complete",
-            reason=f"dry run: nothing was sent; {self._pending:,} records would be{written}",
+            reason=f"dry run: nothing was sent; {self._pending:,} records would be{limited}{written}",
             book=book,
             totals={
                 "read": self._read,

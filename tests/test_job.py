@@ -71,7 +71,7 @@ def test_a_stored_job_is_the_same_job(job: Job) -> None:
     ],
 )
 def test_another_job_is_refused_naming_the_difference(changes: dict[str, Any], expected: str) -> None:
-    assert refusal(JOB._replace(**changes), JOB) == expected
+    assert refusal(JOB._replace(**changes), JOB) == f"{expected}: give this one another --name or --checkpoint"
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,11 @@ class CombinedSource:
         """See `Source`."""
         return sum(part.ignored for part in self._parts.values())
 
+    @property
+    def trouble(self) -> str:
+        """See `Source`."""
+        return next((part.trouble for part in self._parts.values() if part.trouble), "")
+
     def pages(self) -> Iterator[Sequence[ArchiveObject]]:
         """List them all; see `Source`."""
         return in_order([_objects(part.pages()) for part in self._parts.values()])

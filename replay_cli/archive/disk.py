@@ -33,6 +33,7 @@ class DiskSource:
         self._selection = selection
         self._stopped = False
         self.ignored = 0
+        self.trouble = ""
 
     def pages(self) -> Iterator[Sequence[ArchiveObject]]:
         """List all objects, each once, in reading order; see `Source`."""

@@ -45,6 +45,8 @@ def canonical(location: str) -> str:
         raise UsageError("a source is empty: name a file, a directory or a glob")
     if not location.isprintable() and any("\udc80" <= letter <= "\udcff" for letter in location):
         raise UsageError(f"{location.encode(errors='surrogateescape')!r} has a name that is no UTF-8: rename it")
+    if location.startswith(("arn:aws", "s3:")) and not location.startswith("s3://"):
+        raise UsageError(f"{location}: write s3://bucket/prefix")
     scheme, separator, rest = location.partition("://")
     if not (separator and scheme.isalnum()):
         return canonical_path(location)

@@ -39,6 +39,11 @@ class S3Source:
         """See `Source`."""
         return sum(listing.ignored for listing in self._listings)
 
+    @property
+    def trouble(self) -> str:
+        """See `Source`."""
+        return self.client.trouble
+
     def pages(self) -> Iterator[Sequence[ArchiveObject]]:
         """List all objects, day by day; see `Source`."""
         return in_order([listing.objects() for listing in self._listings])

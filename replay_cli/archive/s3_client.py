@@ -51,7 +51,8 @@ class ListPage(NamedTuple):
 class S3Client:
     """Talks to one store. All methods may be called from any thread.
 
-    `calls` counts what was asked for: `list`, `head` and `get`, without what boto3 tried again.
+    `calls` counts what was asked for: `list`, `head` and `get`, without what boto3 tried again; `trouble` says why what
+    was asked for last has to be asked for again, if so.
 
     Args:
         options: which store, and as whom.
@@ -71,6 +72,7 @@ class S3Client:
         persistence: Persistence | None = None,
     ) -> None:
         self.calls: Counter[str] = Counter()
+        self.trouble = ""
         self.patience = Patience()
         self._options = options
         self._attempts = attempts
@@ -181,9 +183,10 @@ class S3Client:
                 self._has_answered = self._has_answered or isinstance(error, ClientError)
                 if pause is None or not (self._has_answered and isinstance(told, PausedError)):
                     raise told from error
+                self.trouble = str(told)
                 self.patience.sleep(pause)
             else:
-                self._has_answered = True
+                self._has_answered, self.trouble = True, ""
                 return answer
 
     def _found(self, boto: "Boto", bucket: str, key: str) -> ArchiveObject | None:

@@ -95,7 +95,7 @@ class S3Listing:
             if below.objects or below.folders:
                 raise UsageError(
                     f"{self._location} is an object, and a folder too: for what is in the folder, write "
-                    f"{self._location}/*"
+                    f"{self._location}/*, for the object {self._location[:-1]}[{self._location[-1]}]"
                 )
         return named
 

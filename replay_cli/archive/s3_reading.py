@@ -183,7 +183,9 @@ class Download:
             if not piece:
                 raise IncompleteReadError(actual_bytes=self._received, expected_bytes=self._stop)
             self._received += len(piece)
-            setbacks.forget()
+            if setbacks.in_a_row:
+                setbacks.forget()
+                self._client.trouble = ""
             self._put(piece)
 
     def _room_for(self, size: int) -> int:
@@ -208,6 +210,7 @@ class Download:
         pause = setbacks.next_pause()
         if pause is None:
             raise told
+        self._client.trouble = str(told)
         self._client.patience.sleep(pause)
 
 

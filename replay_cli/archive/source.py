@@ -33,6 +33,10 @@ class Source(Protocol):
     def ignored(self) -> int:
         """How many names the listing has left alone so far."""
 
+    @property
+    def trouble(self) -> str:
+        """Why nothing comes now; empty when there is no trouble."""
+
     def pages(self) -> Iterator[Sequence[ArchiveObject]]:
         """List all objects of this source in reading order (`layout.sort_key`), page by page, as they are found.
 

@@ -29,9 +29,10 @@ def check(sources: Sequence[str], values: dict[str, Any]) -> NoReturn:
     """Try everything, say how each went, and exit 0 if all of it works, else 1."""
     destination = choose(values["region"], values["endpoint"], values["sandbox"], values["workspace_id"])
     selection, s3 = selection_from(values), s3_options(values)
+    for line in selection.explain():
+        click.echo(f"        {line}")
     works = [_check_source(location, selection, s3) for location in sources]
-    key = api_key(destination, values["api_key_file"])
-    works.append(asyncio.run(_check_credentials(destination, key, values["ca_file"])))
+    works.append(_check_key(destination, values))
     raise click.exceptions.Exit(0 if all(works) else 1)
 
 
@@ -68,6 +69,14 @@ def _check_range(source: Source, obj: ArchiveObject) -> bool:
     except ReplayError as error:
         return _tell("range", False, str(error))
     return _tell("range", came == 1, f"{obj.uri}: {'its last byte can be read alone' if came else 'nothing came'}")
+
+
+def _check_key(destination: Destination, values: dict[str, Any]) -> bool:
+    try:
+        key = api_key(destination, values["api_key_file"])
+    except ReplayError as error:
+        return _tell("key", False, str(error))
+    return asyncio.run(_check_credentials(destination, key, values["ca_file"]))
 
 
 async def _check_credentials(destination: Destination, key: str, ca_file: Any) -> bool:

@@ -1,5 +1,6 @@
 """The options that commands share, in the groups in which `--help` shows them."""
 
+import os
 import re
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -23,6 +24,18 @@ class GroupedOption(click.Option):
         super().__init__(*arguments, **keywords)
         self.group = group
 
+    @property
+    def variable(self) -> str:
+        """How the environment names it, behind the command's prefix: as the command line does (`--from`: `FROM`)."""
+        return max(self.opts, key=len).lstrip("-").replace("-", "_").upper()
+
+    def resolve_envvar_value(self, ctx: click.Context) -> str | None:
+        """Return what the environment says, by the names of AWS and MoEngage first."""
+        told = click.Parameter.resolve_envvar_value(self, ctx)
+        if told is None and self.allow_from_autoenv and ctx.auto_envvar_prefix is not None:
+            told = os.environ.get(f"{ctx.auto_envvar_prefix}_{self.variable}")
+        return told or None
+
 
 class GroupedCommand(click.Command):
     """A command whose `--help` shows its options by group, and examples at the end."""
@@ -30,6 +43,19 @@ class GroupedCommand(click.Command):
     def __init__(self, *arguments: Any, examples: Sequence[str] = (), **keywords: Any) -> None:
         super().__init__(*arguments, **keywords)
         self.examples = examples
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Refuse variables of this command that it does not know: a misspelt one would be silently without effect."""
+        prefix = f"{ctx.auto_envvar_prefix}_" if ctx.auto_envvar_prefix else ""
+        known = {
+            f"{prefix}{parameter.variable}"
+            for parameter in self.get_params(ctx)
+            if isinstance(parameter, GroupedOption) and parameter.allow_from_autoenv
+        }
+        for name in sorted(os.environ):
+            if prefix and name.startswith(prefix) and name not in known:
+                raise click.UsageError(f"{name} in the environment is no option of `{ctx.command_path}`", ctx)
+        return super().parse_args(ctx, args)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         groups: dict[str, list[tuple[str, str]]] = {}
@@ -199,7 +225,13 @@ s3_options = _all(
         option(
             FROM_S3, "--aws-profile", metavar="NAME", help="Profile of the AWS configuration; else AWS's own rules."
         ),
-        option(FROM_S3, "--s3-endpoint-url", metavar="URL", help="Another S3 service, for example MinIO's."),
+        option(
+            FROM_S3,
+            "--s3-endpoint-url",
+            metavar="URL",
+            envvar=["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"],
+            help="Another S3 service, for example MinIO's.",
+        ),
         option(FROM_S3, "--s3-region", metavar="NAME", help="The buckets' region, where AWS's rules do not tell it."),
         option(FROM_S3, "--s3-requester-pays", is_flag=True, help="Pay for requests to requester-pays buckets."),
         option(

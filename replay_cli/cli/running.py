@@ -73,12 +73,15 @@ def dry_run(values: dict[str, Any]) -> NoReturn:
     for line in job.selection.explain():
         console.print(line, highlight=False, markup=False)
     source = open_source(job.sources, job.selection, s3_options(values))
-    run = DryRun(source, preparation(job), "" if destination.is_sandbox else destination.endpoint)
+    endpoint = "" if destination.is_sandbox else destination.endpoint
+    run = DryRun(source, preparation(job), endpoint, values["limit"])
     _finish(run.go(values["output"], console), values["as_json"])
 
 
 def _require_elsewhere(output: Path | None, sources: tuple[str, ...]) -> None:
     """Refuse to write where is read: an archive would be destroyed, or found anew as a part of itself."""
+    if output and str(output).startswith("s3:"):
+        raise UsageError(f"--output {output}: it is written to a file on disk")
     path = output.resolve() if output else None
     if path and any(Path(source) in (path, *path.parents) for source in sources):
         raise UsageError(f"--output {output} is, or lies in, what is read: name a file elsewhere")

@@ -18,12 +18,18 @@ def selection_from(values: Mapping[str, Any]) -> Selection:
     """
     if not all(source_id.strip() for source_id in values["source_id"]):
         raise UsageError("--source-id is empty: give the id of a source as Segment shows it, or leave it out")
-    return Selection(
+    selection = Selection(
         received=_period("--received-from", values["received_from"], "--received-until", values["received_until"]),
         event_time=_period("--from", values["event_from"], "--until", values["event_until"]),
         late=_late(values["late"]),
         source_ids=frozenset(source_id.strip() for source_id in values["source_id"]),
     )
+    if not selection.received.overlaps(selection.looked_for):
+        raise UsageError(
+            f"nothing can lie in both: what happened {selection.event_time} is looked for in what was received "
+            f"{selection.looked_for}, but asked for is what was received {selection.received}"
+        )
+    return selection
 
 
 def s3_options(values: Mapping[str, Any]) -> S3Options:
@@ -59,7 +65,7 @@ def _require_endpoint(url: str) -> None:
 def _period(from_: str, start: datetime | None, until_: str, until: datetime | None) -> Period:
     if start is not None and until is not None and until <= start:
         raise UsageError(
-            f"{until_} {until.isoformat()} is not after {from_} {start.isoformat()}: nothing lies between them"
+            f"{until_} {until:%Y-%m-%dT%H:%M:%SZ} is not after {from_} {start:%Y-%m-%dT%H:%M:%SZ}: nothing lies between"
         )
     return Period(start, until)
 

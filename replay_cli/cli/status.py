@@ -24,7 +24,7 @@ def command(checkpoint: Path, as_json: bool, in_doubt: bool) -> None:
     from replay_cli.ledger.lock import is_locked
     from replay_cli.ledger.store import Store
     from replay_cli.report.summary import run_state
-    from replay_cli.report.terminal import output_console, print_json, print_summary
+    from replay_cli.report.terminal import output_console, print_job, print_json, print_summary
 
     store = Store.open(checkpoint, read_only=True)
     try:
@@ -47,4 +47,5 @@ def command(checkpoint: Path, as_json: bool, in_doubt: bool) -> None:
     if as_json:
         print_json(summary)
     else:
+        print_job(output_console(), summary)
         print_summary(output_console(), summary)

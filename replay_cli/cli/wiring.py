@@ -39,11 +39,13 @@ from replay_cli.replay import Ending, Replay, Standing
 from replay_cli.report.progress import State, make_reporter
 from replay_cli.report.summary import Summary, make_summary, run_numbers
 from replay_cli.report.terminal import count
+from replay_cli.segment.selection import LEFT_OUT
 from replay_cli.settlement import Work
 
 Pages = Iterator[Sequence[ArchiveObject]]
 RUN, REDRIVE = "run", "redrive"
 """What an invocation does to its job."""
+NOTHING_MEANT = "nothing under the sources lies within the selection, as the paths tell it"
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
 _STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _SWITCH_INTERVAL = 0.0005
@@ -150,7 +152,7 @@ def execute(job: Job, path: Path, session: Session, console: Console) -> Summary
         else:
             store = Store.open(path)
             stack.callback(store.close)
-            amended = _amended(job, Job.from_stored(store.stored_job()), path, session)
+            amended = _amended(job, store, session)
             to_do = _find_work(store, source, pages, session, anew=bool(amended))
             if not (to_do.work or store.waiting(1) or store.parked_records()) and store.runs():
                 store.end_listing(source.ignored)
@@ -206,16 +208,26 @@ def _begun(pages: Pages, console: Console) -> Pages:
     return chain(() if first is None else (first,), pages)
 
 
-def _amended(job: Job, stored: Job, path: Path, session: Session) -> list[Difference]:
+def _amended(job: Job, store: Store, session: Session) -> list[Difference]:
     """Return the settings that this run changes.
 
     Raises:
-        UsageError: the checkpoint is another job's, or it has other settings and nobody said why.
+        UsageError: the checkpoint is another job's, or it has other settings and nobody said why; or more is meant now
+            than was, after some of it was left out.
     """
-    job.require_same(stored, path)
+    stored = Job.from_stored(store.stored_job())
+    job.require_same(stored, store.path)
     differences = job.differences(stored)
     if differences and session.amend is None:
         differences[0].refuse()
+    skipped = store.tallies().get("skipped", {})
+    left_out = sum(skipped.get(reason, 0) for reason in LEFT_OUT)
+    if left_out and not job.selection.is_within(stored.selection):
+        raise UsageError(
+            f"{count(left_out, 'record')} that this job has read were left out by its selection, and would stay so if "
+            "it meant more now: keep the selection, and send the rest as a job of its own, with --name and the "
+            "complement of the times or sources"
+        )
     return differences
 
 
@@ -345,6 +357,8 @@ def _run(
         store.verify_book(complete=ending.state == "complete" and kind == RUN)
     except BookError as error:
         ending = Ending("failed", str(error), error)
+    if ending.state == "complete" and kind == RUN and not store.totals()["objects"]:
+        ending = Ending("complete", NOTHING_MEANT)
     store.end_run(time.time(), ending.state, ending.reason)
     return summarize(store, path, ending.state, ending.reason, run)
 
@@ -493,6 +507,8 @@ def summarize(store: Store, path: Path, state: str, reason: str, run: dict[str, 
         damage=dict(store.damaged()),
         changed=store.changed(),
         amendments=store.amendments(),
+        continued=store.continued(),
+        job=store.stored_job(),
         run=run,
         elapsed=sum(entry["seen"] - entry["started"] for entry in store.runs()),
         checkpoint=path,

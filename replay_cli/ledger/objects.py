@@ -15,6 +15,7 @@ from replay_cli.model import ArchiveObject
 FINISHED = ("complete", "damaged")
 """The states of an object of which nothing is left to read."""
 GONE = "it was removed before it was read"
+GONE_IN_PROGRESS = "it was removed after a part of it was sent"
 _COLUMNS = "id, uri, size, etag, state, watermark, place"
 
 
@@ -63,7 +64,7 @@ def take_found(
         FatalError: it is gone, after a part of it was sent.
     """
     if found is None:
-        return _take_loss(db, state)
+        return _take_loss(db, state, changed)
     if found.etag == state.object.etag:
         return state
     if state.state != "complete" and _is_untouched(db, state.id):
@@ -77,8 +78,8 @@ def take_found(
         return state
     raise UsageError(
         f"{found.uri} changed since a part of it was sent, so its line numbers mean nothing any more: go on by the "
-        "message ids already sent with --changed continue, put the old version back, or begin a new job with "
-        "--restart"
+        "message ids already sent with --changed continue, or put the old version back (--restart would send "
+        "everything again)"
     )
 
 
@@ -135,7 +136,9 @@ def waiting(db: sqlite3.Connection, limit: int, frontier: tuple[str, str]) -> li
         "AND (reading_order, uri) <= (?, ?) ORDER BY reading_order, uri LIMIT ?",
         (*frontier, limit),
     )
-    return [_state(row) for row in rows]
+    states = [_state(row) for row in rows]
+    earlier = changes.earlier_versions(db) if states else {}
+    return [state._replace(earlier=earlier.get(state.object.uri)) for state in states]
 
 
 def waiting_numbers(db: sqlite3.Connection) -> set[int]:
@@ -185,16 +188,20 @@ def _take_anew(db: sqlite3.Connection, state: ObjectState, found: ArchiveObject)
     return state._replace(object=found, state="waiting")
 
 
-def _take_loss(db: sqlite3.Connection, state: ObjectState) -> ObjectState:
+def _take_loss(db: sqlite3.Connection, state: ObjectState, changed: Changed) -> ObjectState:
+    """Note that an object is gone; of one in progress, what was sent of it stays known, in case it comes back."""
     if state.state in FINISHED:
         return state
+    number, cause = state.id, GONE
     if not _is_untouched(db, state.id):
-        raise FatalError(
-            f"{state.object.uri} is not under the sources any more, but belongs to this job and is not finished: "
-            "put it back and run again, or begin a new job without it with --restart"
-        )
-    db.execute("UPDATE object SET state = 'damaged', damage = ?, etag = '' WHERE id = ?", (GONE, state.id))
-    return state._replace(state="damaged")
+        if changed is not Changed.CONTINUE:
+            raise FatalError(
+                f"{state.object.uri} is not under the sources any more, but belongs to this job and is not finished: "
+                "put it back and run again, or go on without the rest of it with --changed continue"
+            )
+        number, cause = changes.replace(db, state.id, state.object._replace(size=0)), GONE_IN_PROGRESS
+    db.execute("UPDATE object SET state = 'damaged', damage = ?, etag = '' WHERE id = ?", (cause, number))
+    return state._replace(id=number, state="damaged")
 
 
 def _note_change(db: sqlite3.Connection, number: int, etag: str | None) -> None:

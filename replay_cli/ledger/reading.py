@@ -74,9 +74,9 @@ class Reading:
         return book
 
     def totals(self) -> dict[str, int]:
-        """Return the job's plain numbers: read, pending, parked, in_doubt, objects, complete, peak, ignored.
+        """Return the job's plain numbers: read, pending, parked, in_doubt, objects, complete, peak, ignored, listing.
 
-        `pending` includes the records of `parked` requests.
+        `pending` includes the records of `parked` requests; while `listing` (1), there may be more objects.
         `in_doubt` includes the attempts that are `intended` but have no outcome: on their way while the job runs, in
         doubt when it does not.
         """
@@ -95,6 +95,7 @@ class Reading:
             "complete": complete,
             "peak": int(self.meta("peak") or 0),
             "ignored": int(self.meta("ignored") or 0),
+            "listing": int(self.meta("listing") or 0),
         }
 
     def parked_records(self, *, redriven: bool = False) -> int:
@@ -109,6 +110,10 @@ class Reading:
     def changed(self) -> list[str]:
         """Return the objects that changed after they were finished."""
         return [uri for (uri,) in self._rows("SELECT uri FROM object WHERE changed_etag IS NOT NULL ORDER BY id")]
+
+    def continued(self) -> list[str]:
+        """Return the objects that changed in mid-job and were gone on with."""
+        return [uri for (uri,) in self._rows("SELECT DISTINCT uri FROM object WHERE state = 'replaced' ORDER BY id")]
 
     def amendments(self) -> list[dict[str, Any]]:
         """Return the settings that were changed in mid-job: at (POSIX seconds), reason, setting, before, after."""

@@ -221,6 +221,7 @@ class Store(Reading):
                 objects.drop_waiting(db)
             self._unlisted = objects.waiting_numbers(db)
             self._frontier = ("", "")
+            db.execute("INSERT OR REPLACE INTO meta VALUES ('listing', '1')")
 
     def register(self, page: Sequence[Listed]) -> int:
         """Take a page of the listing in; return how many stored bytes of it wait to be read."""
@@ -233,6 +234,7 @@ class Store(Reading):
         with self._transaction() as db:
             objects.end_listing(db, self._unlisted)
             db.execute("INSERT OR REPLACE INTO meta VALUES ('ignored', ?)", (str(ignored),))
+            db.execute("INSERT OR REPLACE INTO meta VALUES ('listing', '0')")
 
     def waiting(self, limit: int = -1) -> list[ObjectState]:
         """Return the next objects that were listed and not begun, at most so many."""

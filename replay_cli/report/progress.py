@@ -154,7 +154,7 @@ class LineReporter:
             f"{time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())} done={100 * state.share:.1f}% read={state.read} "
             f"delivered={state.delivered} not_deliverable={state.undelivered} rate={state.per_second}/s "
             f"cap={state.rps:g}/s in_flight={state.in_flight} http_429={state.limited} "
-            f"parked={state.parked} left={self._estimate.left(state)}"
+            f"parked={state.parked} left={self._estimate.left(state)!r}"
         )
         line += f" last_attempt={state.trouble!r}" if state.trouble else ""
         line += f" waiting={state.held_by!r}" if state.held_by else ""

@@ -27,6 +27,8 @@ def make_summary(
     checkpoint: Path | None,
     dead_letters: Path | None,
     amendments: Sequence[Mapping[str, Any]] = (),
+    continued: Sequence[str] = (),
+    job: Mapping[str, Any] | None = None,
 ) -> Summary:
     """Put a job's numbers into the documented form.
 
@@ -34,7 +36,7 @@ def make_summary(
         state: running, complete, paused, interrupted or failed.
         reason: why, in a sentence; empty when there is nothing to say.
         book: outcome → reason → records.
-        totals: read, pending, parked, in_doubt, objects, complete, ignored, peak.
+        totals: read, pending, parked, in_doubt, objects, complete, ignored, peak, and whether it is still `listing`.
         replies: status or failure → attempts.
         damage: uri → what is wrong with it, of the objects that could not be read to their end.
         changed: uris of objects that changed after they were finished.
@@ -43,10 +45,13 @@ def make_summary(
         checkpoint: its path.
         dead_letters: the file of undelivered records, where there is one.
         amendments: the settings that were changed in mid-job: at (POSIX seconds), reason, setting, before, after.
+        job: its sources, endpoint, workspace_id and settings; None where there is no job.
+        continued: uris of objects that changed in mid-job and were gone on with.
     """
     return {
         "state": state,
         "reason": reason,
+        "job": dict(job) if job is not None else None,
         "records": _records(book, totals["read"], totals["pending"]),
         "skipped": dict(book.get("skipped", {})),
         "rejected": dict(book.get("rejected", {})),
@@ -57,10 +62,12 @@ def make_summary(
         "requests": _requests(replies, totals["peak"]),
         "objects": {
             "total": totals["objects"],
+            "listing": bool(totals.get("listing")),
             "complete": totals["complete"],
             "damaged": list(damage),
             "damage": dict(damage),
             "changed": changed,
+            "continued": list(continued),
             "ignored": totals["ignored"],
         },
         "amendments": [dict(amendment) for amendment in amendments],

@@ -17,6 +17,8 @@ from replay_cli.errors import FatalError
 from replay_cli.report.summary import Summary
 
 _STYLES = {"complete": "bold green", "running": "bold cyan", "paused": "bold yellow"}
+_UNWRAPPED = 400
+"""Columns of what is no terminal: a log's lines are searched, and must not be cut."""
 _WITH_REASONS = ("skipped", "rejected", "dead_lettered")
 
 
@@ -26,6 +28,20 @@ def print_summary(console: Console, summary: Summary) -> None:
     console.print(_book(summary))
     for line in _remarks(summary):
         console.print(line, soft_wrap=True, highlight=False)
+
+
+def print_job(console: Console, summary: Summary) -> None:
+    """Print what a job sends, and where."""
+    job = summary["job"]
+    settings = ", ".join(
+        f"{name.replace('_', ' ')} {_plain(value)}" for name, value in job["settings"].items() if value
+    )
+    for line in (*job["sources"], f"to workspace {job['workspace_id']} at {job['endpoint']}", settings):
+        console.print(Text(printable(line), style="dim"), soft_wrap=True)
+
+
+def _plain(value: Any) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list) else "on" if value is True else str(value)
 
 
 def _headline(summary: Summary) -> Text:
@@ -56,8 +72,10 @@ def _book(summary: Summary) -> Table:
     table.add_row("attempts", f"{requests['attempts']:,}", _by_reason(requests["by_status"]))
     table.add_row("peak in any second", f"{requests['peak_per_second']:,}", "")
     objects = summary["objects"]
-    ignored = f"{objects['ignored']:,} names ignored" if objects["ignored"] else ""
-    table.add_row("objects finished", f"{objects['complete']:,} of {objects['total']:,}", ignored)
+    notes = ["more may be there, not all is listed"] if objects["listing"] else []
+    notes += [f"{count(len(objects['damage']), 'object')} not whole"] if objects["damage"] else []
+    notes += [f"{count(objects['ignored'], 'name')} ignored"] if objects["ignored"] else []
+    table.add_row("objects finished", f"{objects['complete']:,} of {objects['total']:,}", ", ".join(notes))
     table.add_row("time", duration(summary["elapsed_seconds"]), "")
     return table
 
@@ -70,12 +88,14 @@ def _by_reason(reasons: dict[str, int]) -> Text:
 
 def _remarks(summary: Summary) -> Iterator[Text]:
     for uri, cause in summary["objects"]["damage"].items():
-        yield Text(printable(f"damaged: {uri}: {cause}"), style="red")
+        yield Text(printable(f"not whole: {uri}: {cause}"), style="red")
+    for uri in summary["objects"]["continued"]:
+        yield Text(printable(f"changed in mid-job, gone on with: {uri}"))
     for uri in summary["objects"]["changed"]:
         yield Text(printable(f"changed after it was finished, not sent again: {uri}"), style="yellow")
     for amendment in summary["amendments"]:
         option = f"--{amendment['setting'].replace('_', '-')}"
-        at = datetime.fromtimestamp(amendment["at"], UTC).isoformat(" ", "seconds")
+        at = f"{datetime.fromtimestamp(amendment['at'], UTC):%Y-%m-%dT%H:%M:%SZ}"
         yield Text(
             f"amended at {at}: {option} was {amendment['before']}, is {amendment['after']}: {amendment['reason']}"
         )
@@ -156,12 +176,13 @@ def let_go(stream: TextIO) -> None:
 
 def error_console() -> Console:
     """Return the console for progress, logs and tables: stderr, even when nobody reads it any more."""
-    return Console(file=cast("TextIO", _Forgiving(sys.stderr)), highlight=False)
+    width = None if sys.stderr is not None and sys.stderr.isatty() else _UNWRAPPED
+    return Console(file=cast("TextIO", _Forgiving(sys.stderr)), highlight=False, width=width)
 
 
 def output_console() -> Console:
     """Return the console for what was asked for: stdout."""
-    return Console(highlight=False)
+    return Console(highlight=False, width=None if sys.stdout is not None and sys.stdout.isatty() else _UNWRAPPED)
 
 
 def print_json(summary: Summary) -> None:

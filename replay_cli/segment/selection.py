@@ -23,6 +23,9 @@ NO_TIMESTAMP = "no_timestamp"
 OTHER_SOURCE = "other_source"
 UNKNOWN_SOURCE = "unknown_source"
 
+LEFT_OUT = (OUTSIDE_RECEIVED, NO_RECEIVED_AT, OUTSIDE_EVENT_TIME, NO_TIMESTAMP, OTHER_SOURCE, UNKNOWN_SOURCE)
+"""All reasons why a message is not meant."""
+
 DEFAULT_LATE = timedelta(days=7)
 EARLY = timedelta(days=1)
 """How long before its `timestamp` an event may have been received: what sets the timestamp may run fast."""
@@ -56,6 +59,18 @@ class Period(NamedTuple):
         """Tell whether anything of a span lies in it; what is not known (None) could."""
         return other is None or (
             (self.start is None or self.start < other.until) and (self.until is None or other.first < self.until)
+        )
+
+    def overlaps(self, other: "Period") -> bool:
+        """Tell whether any instant lies in both."""
+        starts = [start for start in (self.start, other.start) if start is not None]
+        ends = [until for until in (self.until, other.until) if until is not None]
+        return not starts or not ends or max(starts) < min(ends)
+
+    def is_within(self, other: "Period") -> bool:
+        """Tell whether another period has all of it."""
+        return (other.start is None or (self.start is not None and other.start <= self.start)) and (
+            other.until is None or (self.until is not None and self.until <= other.until)
         )
 
     def cut(self, other: Span) -> "Period":
@@ -104,6 +119,14 @@ class Selection:
         start, until = self.event_time
         return Period(
             None if start is None else _moved(start, -EARLY), None if until is None else _moved(until, self.late)
+        )
+
+    def is_within(self, other: "Selection") -> bool:
+        """Tell whether another selection means all that this one means."""
+        return (
+            self.received.is_within(other.received)
+            and self.event_time.is_within(other.event_time)
+            and (not other.source_ids or (bool(self.source_ids) and self.source_ids <= other.source_ids))
         )
 
     def wants_folder(self, folder: str) -> bool:

@@ -304,6 +304,7 @@ def test_a_group_is_applied_whole(tmp_path: Path) -> None:
         "complete": 0,
         "peak": 7,
         "ignored": 0,
+        "listing": 0,
     }
     assert store.tallies() == {"rejected": {"malformed_json": 1}}
     assert store.settled_parts(1) == {(2, 0): PartOutcome(None, "", 200)}

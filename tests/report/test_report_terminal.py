@@ -35,7 +35,7 @@ def test_reasons_come_from_moengage_and_are_shown_as_they_are(reason: str) -> No
 
 
 def test_damage_is_shown_with_its_place() -> None:
-    assert "damaged: /a[b].gz: cut [off]" in printed()
+    assert "not whole: /a[b].gz: cut [off]" in printed()
 
 
 @pytest.mark.parametrize(

@@ -248,3 +248,37 @@ def test_an_amendment_needs_a_reason_each_time(tmp_path: Path, sandbox: SandboxP
     assert "not both" in run(tmp_path, sandbox, "--strict", "--amend", "why", "--restart", code=2).err
     arguments = ("run", "logs", "--endpoint", sandbox.url, "--checkpoint", "job.ckpt", "--strict")
     assert replay(tmp_path, *arguments, REPLAY_RUN_AMEND="from the environment").code == 2
+
+
+def test_a_file_that_is_gone_half_sent_is_gone_on_without_and_with_again(
+    tmp_path: Path, sandbox: SandboxProcess, half_sent: Path
+) -> None:
+    """What was sent of it stays known, so that it can come back."""
+    text = half_sent.read_bytes()
+    half_sent.unlink()
+    write_lines(tmp_path / "logs" / "b.jsonl", [message(20)])
+    assert "--changed continue" in run(tmp_path, sandbox, code=1).err
+    end = run(tmp_path, sandbox, "--changed", "continue", code=3)
+    summary = end.require_closed_book()
+    assert summary["records"] == {
+        **{"read": 9, "delivered": 9, "skipped": 0, "rejected": 0, "dead_lettered": 0, "pending": 0}
+    }
+    assert summary["objects"]["damage"] == {str(half_sent): "it was removed after a part of it was sent"}
+    assert summary["objects"]["continued"] == [str(half_sent)]
+    half_sent.write_bytes(text)
+    summary = run(tmp_path, sandbox).require_closed_book()
+    assert sent(sandbox) == Counter([*range(1, 10), 20])
+    assert summary["records"]["delivered"] == 10
+    assert summary["objects"]["damage"] == {}
+
+
+def test_more_cannot_be_meant_after_some_was_left_out(tmp_path: Path, sandbox: SandboxProcess) -> None:
+    """The job has passed those records and would never look at them again."""
+    times = [f"2025-03-01T{hour:02}:00:00.000Z" for hour in range(10)]
+    write_lines(tmp_path / "logs" / "a.jsonl", [message(n, receivedAt=time) for n, time in enumerate(times)])
+    run(tmp_path, sandbox, "--received-until", "2025-03-01T04:00")
+    refused = run(tmp_path, sandbox, "--received-until", "2025-03-01T06:00", "--amend", "the rest", code=2)
+    assert "6 records that this job has read were left out by its selection" in refused.err
+    narrower = run(tmp_path, sandbox, "--received-until", "2025-03-01T03:00", "--amend", "less")
+    assert narrower.summary["records"]["delivered"] == 4
+    assert sent(sandbox) == Counter(range(4))

@@ -78,3 +78,12 @@ def test_an_output_that_cannot_be_written_stops_it_in_one_sentence(tmp_path: Pat
     full = replay(tmp_path, "run", "a.jsonl", "--dry-run", "--output", "/dev/full")
     assert full.code == 1
     assert "No space left" in full.err
+
+
+def test_a_limit_shows_the_requests_that_a_canary_would_send(tmp_path: Path) -> None:
+    write_lines(tmp_path / "a.jsonl", [message(n, type="page" if n % 3 == 0 else "track") for n in range(30)])
+    end = replay(tmp_path, "run", "a.jsonl", "--dry-run", "--limit", "5", "--output", "out.jsonl", "--json")
+    rows = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
+    assert [row["ordinal"] for row in rows] == [1, 2, 4, 5, 7]
+    assert end.require_closed_book()["records"]["pending"] == 5
+    assert "until --limit is reached" in end.summary["reason"]

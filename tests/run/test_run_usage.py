@@ -88,3 +88,42 @@ def test_status_of_no_checkpoint_is_a_usage_error(tmp_path: Path) -> None:
     end = replay(tmp_path, "status", "none.ckpt")
     assert end.code == 2
     assert "none.ckpt: there is no such checkpoint" in end.err
+
+
+def test_a_variable_that_is_no_option_is_refused(tmp_path: Path) -> None:
+    """Misspelt in a crontab, it would be without effect for months."""
+    write_lines(tmp_path / "a.jsonl", [message(1)])
+    end = replay(tmp_path, "run", "a.jsonl", "--dry-run", REPLAY_RUN_RECEIVED_FORM="2025-03-01")
+    assert end.code == 2
+    assert "REPLAY_RUN_RECEIVED_FORM in the environment is no option of `replay run`" in end.err
+
+
+def test_options_are_called_in_the_environment_as_on_the_command_line(tmp_path: Path) -> None:
+    write_lines(tmp_path / "a.jsonl", [message(n, receivedAt="2025-03-01T10:00:00.000Z") for n in range(3)])
+    settings = {"REPLAY_RUN_FROM": "2025-03-02", "REPLAY_RUN_JSON": "1", "REPLAY_RUN_SOURCE_ID": "a b"}
+    end = replay(tmp_path, "run", "a.jsonl", "--dry-run", **settings)
+    assert end.summary["skipped"] == {"unknown_source": 3}
+    assert "sources: a, b" in end.err
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--received-until", "2025-03-01", "--received-from", "2025-03-01"], "nothing lies between"),
+        (["--from", "2025-03-01", "--until", "2025-04-01", "--received-from", "2025-05-01"], "nothing can lie in both"),
+        (["--source-id", " "], "--source-id is empty"),
+        (["--output", "s3://bucket/key"], "a file on disk"),
+    ],
+)
+def test_a_selection_that_cannot_be_meant_is_refused(tmp_path: Path, options: list[str], sentence: str) -> None:
+    write_lines(tmp_path / "a.jsonl", [message(1)])
+    end = replay(tmp_path, "run", "a.jsonl", "--dry-run", *options)
+    assert end.code == 2
+    assert sentence in end.err
+
+
+def test_a_job_for_which_nothing_is_meant_says_so(tmp_path: Path) -> None:
+    write_lines(tmp_path / "logs" / "src1" / "1740787200000" / "a.gz", [message(1)])
+    end = replay(tmp_path, "run", "logs", "--sandbox", "--source-id", "src2", "--json")
+    assert (end.code, end.summary["objects"]["total"]) == (0, 0)
+    assert "nothing under the sources lies within the selection" in end.summary["reason"]

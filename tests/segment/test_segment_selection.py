@@ -335,3 +335,28 @@ def test_it_says_what_was_understood() -> None:
         "event time from 2025-03-01T00:00:00Z: reads what was received from 2025-02-28T00:00:00Z"
     ]
     assert EVERYTHING.explain() == []
+
+
+PERIODS = st.builds(
+    lambda a, b: Period(a, b) if a is None or b is None or a < b else Period(b, a) if b < a else Period(a, None),
+    st.none() | st.integers(1, 27).map(lambda day: datetime(2025, 3, day, tzinfo=UTC)),
+    st.none() | st.integers(1, 27).map(lambda day: datetime(2025, 3, day, tzinfo=UTC)),
+)
+
+
+@given(PERIODS, PERIODS)
+def test_a_period_within_another_has_no_instant_that_the_other_lacks(one: Period, other: Period) -> None:
+    days = [datetime(2025, 2, 20, tzinfo=UTC) + timedelta(hours=12 * n) for n in range(90)]
+    inside = {day for day in days if one.contains(day.timestamp())}
+    elsewhere = {day for day in days if other.contains(day.timestamp())}
+    assert one.is_within(other) is (inside <= elsewhere)
+    assert one.overlaps(other) is bool(inside & elsewhere)
+
+
+def test_a_selection_is_within_another_by_its_times_and_by_its_sources() -> None:
+    march = Period(datetime(2025, 3, 1, tzinfo=UTC), datetime(2025, 4, 1, tzinfo=UTC))
+    ab, a = frozenset({"a", "b"}), frozenset({"a"})
+    assert Selection(received=march, source_ids=a).is_within(Selection(source_ids=ab))
+    assert not Selection(received=march).is_within(Selection(received=march, source_ids=ab))
+    assert not Selection(received=march, source_ids=ab).is_within(Selection(received=march, source_ids=a))
+    assert not EVERYTHING.is_within(Selection(event_time=march))

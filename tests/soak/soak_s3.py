@@ -73,7 +73,7 @@ class Director:
 
     def _trouble(self) -> None:
         dice = random.Random(4)
-        while not self._over.wait(1.0):
+        while not self._over.wait(2.0):
             self._proxy.heal()  # or it would be ever more
             self._proxy.cut_after([dice.randrange(1, 3000)], clean=dice.random() < 0.5)
             self._proxy.throttle(dice.choice((0, 0, 0, 1, 3)))

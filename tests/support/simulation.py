@@ -107,6 +107,7 @@ class MemorySource:
         }
 
     ignored = 0
+    trouble = ""
 
     def pages(self) -> Iterator[list[ArchiveObject]]:
         for uri in self._objects:
