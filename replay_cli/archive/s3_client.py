@@ -17,7 +17,7 @@ from replay_cli import __version__
 from replay_cli.archive.patience import Patience, Persistence, Setbacks
 from replay_cli.archive.s3_errors import FOREIGN, explain, is_missing, is_transient
 from replay_cli.archive.source import S3Options
-from replay_cli.errors import ChangedObjectError, PausedError, ReplayError, UsageError
+from replay_cli.errors import ChangedObjectError, FatalError, PausedError, ReplayError, UsageError
 from replay_cli.model import ArchiveObject
 
 if TYPE_CHECKING:
@@ -122,7 +122,10 @@ class S3Client:
             if not each["Key"].endswith("/")  # what consoles put there to show a folder
         ]
         below = [each["Prefix"] for each in answer.get("CommonPrefixes", ())]
-        return ListPage(found, below, answer.get("NextContinuationToken") if answer.get("IsTruncated") else None)
+        token_after = answer.get("NextContinuationToken") if answer.get("IsTruncated") else None
+        if answer.get("IsTruncated") and not token_after:
+            raise FatalError(f"{_uri(bucket, prefix)}: the store cut its listing off and does not say how it goes on")
+        return ListPage(found, below, token_after)
 
     def find(self, bucket: str, key: str) -> ArchiveObject | None:
         """Return an object as it is now; None when there is none.
@@ -165,7 +168,9 @@ class S3Client:
         """Say what an exception of boto3's, or of reading a reply's body, means to the operator."""
         boto = self._boto
         endpoint = boto.meta.endpoint_url if boto else self._options.endpoint_url or "S3"
-        return explain(error, action, uri, endpoint)
+        parts = urlsplit(endpoint)  # which the environment may have given a password
+        shown = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+        return explain(error, action, uri, shown)
 
     def _ask(self, what: str, action: str, uri: str, request: Callable[["Boto"], T]) -> T:
         """Make a small request, again while the network fails.

@@ -113,7 +113,7 @@ class S3Listing:
         loose: list[_Level] = []
         folders = self._sort_out([root], days)
         while folders:
-            if not days and _is_undated(folders, loose):
+            if not days and _is_undated(folders, loose) and not self._leads_to_days(folders):
                 # The stream meets what was left alone so far again, and counts it by name.
                 self._ignored_folders = {folder for folder in self._ignored_folders if not folder.startswith(root)}
                 yield from self._stream(_Level(root, [], [], ""))
@@ -127,6 +127,11 @@ class S3Listing:
         complete = sorted(obj for level in loose if level.rest is None for obj in level.objects)
         rows = [self._stream(level) for level in loose if level.rest is not None]
         yield from merge(self._wanted(complete), *rows, key=lambda obj: obj.uri)
+
+    def _leads_to_days(self, folders: Sequence[str]) -> bool:
+        """Look into the first and the last of many folders: they may be those of sources, right above the days."""
+        inner = [below for folder in {*folders[:1], *folders[-1:]} for below in self._level(folder).folders]
+        return any(is_day(self._uri(folder)) for folder in inner)
 
     def _sort_out(self, folders: Sequence[str], days: defaultdict[date, list[str]]) -> list[str]:
         """Put the folders that tell a day under it, and return the others that are wanted."""

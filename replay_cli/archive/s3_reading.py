@@ -8,6 +8,7 @@ downloads of the objects that will be opened next.
 
 import io
 import threading
+import time
 from collections import deque
 from collections.abc import Sequence
 from contextlib import closing
@@ -32,6 +33,8 @@ AHEAD_BYTES = 16 << 20
 """How much of all of these together."""
 AHEAD_OBJECTS = 4
 
+_FRESH_SECONDS = 60.0
+"""What was fetched ahead longer ago is fetched again: the object may have been rewritten without somebody's data."""
 _PIECE_BYTES = 256 << 10
 _CAREFUL_BYTES = 16 << 10
 """How much is read at once after a failure: what a connection that breaks again gave is lost from here on."""
@@ -58,6 +61,7 @@ class Download:
     def __init__(
         self, client: S3Client, obj: ArchiveObject, start: int = 0, stop: int | None = None, *, bound: int
     ) -> None:
+        self.began = time.monotonic()
         self.offset = start  # of the next byte that is read
         self._client = client
         self._obj = obj
@@ -355,9 +359,11 @@ class ReadAhead:
         download = self._ahead.pop(obj, None)
         for other in self._ahead.keys() - set(self._wanted):
             self._ahead.pop(other).close()
-        if download is not None and not download.failed:
+        if download is not None and not download.failed and time.monotonic() - download.began < _FRESH_SECONDS:
             download.let(CURRENT_BYTES)
         elif _is_stream(obj):
+            if download is not None:
+                download.close()
             download = Download(self._client, obj, bound=CURRENT_BYTES)
         self._begin()
         return cast("BinaryIO", ObjectFile(self._client, obj, download))

@@ -140,20 +140,21 @@ def execute(job: Job, path: Path, session: Session, console: Console) -> Summary
         console.print(line, highlight=False, markup=False)
     source = open_source(job.sources, job.selection, session.s3)
     plan = Plan(job, source, (), session.rps, preparation(job))
-    pages = _begun(source.pages(), console)
+    goes_on = path.exists() and not session.restart
+    pages = _begun(source.pages(), console, goes_on=goes_on)
     with ExitStack() as stack:
         stack.enter_context(checkpoint_lock(path))
-        if session.restart or not path.exists():
+        if not goes_on:
             pages, key = _permission(pages, plan, session, console)
             store = _begin(job, path, session)
             stack.callback(store.close)
-            store.begin_listing(anew=False)
+            store.begin_listing(job.settings)
             to_do, amended = ToDo([], pages), list[Difference]()
         else:
             store = Store.open(path)
             stack.callback(store.close)
             amended = _amended(job, store, session)
-            to_do = _find_work(store, source, pages, session, anew=bool(amended))
+            to_do = _find_work(store, source, pages, session, job.settings)
             if not (to_do.work or store.waiting(1) or store.parked_records()) and store.runs():
                 store.end_listing(source.ignored)
                 _amend(store, job, amended, session, console)
@@ -181,31 +182,48 @@ def _permission(pages: Pages, plan: Plan, session: Session, console: Console) ->
     return pages, session.key()
 
 
-def _find_work(store: Store, source: Source, pages: Pages, session: Session, *, anew: bool) -> ToDo:
+def _find_work(store: Store, source: Source, pages: Pages, session: Session, settings: Mapping[str, Any]) -> ToDo:
     """Return what is left of a job: what was begun, as it is now, and the listing.
 
     Of that, so much is taken into the job that it is known whether there is anything to do; or all, to be asked about.
     """
     store.settle_intents()
+    store.begin_listing(settings)
     work = find_begun(store, source, session.changed)
-    store.begin_listing(anew=anew)
     size = 0
     while session.asks or not (work or store.waiting(1)):
-        if (page := next(pages, None)) is None:
+        try:
+            page = next(pages, None)
+        except UsageError:  # the archive is gone: no matter, if all of it was read
+            if work or store.has_unlisted:
+                raise
+            pages, page = iter(()), None
+        if page is None:
             break
         size += store.register(listed(page))
     return ToDo(work, pages, size)
 
 
-def _begun(pages: Pages, console: Console) -> Pages:
+def _begun(pages: Pages, console: Console, *, goes_on: bool) -> Pages:
     """Fetch the first page of a listing, so that a wrong source is refused before anything else happens."""
     try:
         with console.status("looking for archives"):
             first = next(pages, None)
-    except PausedError as error:  # nothing was begun that could go on
-        raise FatalError(str(error)) from error
+    except PausedError as error:
+        if goes_on:
+            raise
+        raise FatalError(str(error)) from error  # nothing was begun that could go on
+    except UsageError as error:
+        if not goes_on:
+            raise
+        return _refused(error)  # by a job that has nothing else to do
     warm_up(first or ())
     return chain(() if first is None else (first,), pages)
+
+
+def _refused(error: UsageError) -> Pages:
+    raise error
+    yield ()
 
 
 def _amended(job: Job, store: Store, session: Session) -> list[Difference]:

@@ -8,7 +8,7 @@ beginning; a record that an earlier version had sent (`SentBefore`) is left out,
 import sqlite3
 import sys
 from array import array
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 from hashlib import blake2b
 from typing import Any, NamedTuple
@@ -146,9 +146,13 @@ def _forget(db: sqlite3.Connection, object_id: int) -> None:
 # -- a new version --------------------------------------------------------------------------------------------
 
 
-def earlier_versions(db: sqlite3.Connection) -> dict[str, Earlier]:
-    """Return the objects that have earlier versions, by uri."""
-    rows = db.execute("SELECT uri, max(watermark) FROM object WHERE state = 'replaced' GROUP BY uri")
+def earlier_versions(db: sqlite3.Connection, uris: Sequence[str] | None = None) -> dict[str, Earlier]:
+    """Return the objects that have earlier versions, by uri: of all, or of some."""
+    some = "" if uris is None else f"AND uri IN ({', '.join('?' * len(uris))})"
+    rows = db.execute(
+        f"SELECT uri, max(watermark) FROM object WHERE state = 'replaced' {some} GROUP BY uri",  # noqa: S608
+        uris or (),
+    )
     return {uri: Earlier(extent) for uri, extent in rows}
 
 

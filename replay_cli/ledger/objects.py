@@ -137,7 +137,8 @@ def waiting(db: sqlite3.Connection, limit: int, frontier: tuple[str, str]) -> li
         (*frontier, limit),
     )
     states = [_state(row) for row in rows]
-    earlier = changes.earlier_versions(db) if states else {}
+    some = None if limit < 0 else [state.object.uri for state in states]
+    earlier = changes.earlier_versions(db, some)  # of one that was damaged, or gone for a while
     return [state._replace(earlier=earlier.get(state.object.uri)) for state in states]
 
 

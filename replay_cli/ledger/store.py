@@ -210,18 +210,24 @@ class Store(Reading):
         with self._transaction() as db:
             return objects.take_found(db, state, found, changed)
 
-    def begin_listing(self, *, anew: bool) -> None:
-        """Get ready for `register`.
+    def begin_listing(self, settings: Mapping[str, Any]) -> None:
+        """Get ready for `register`; what was listed for other settings, and not begun, is forgotten.
 
-        Args:
-            anew: forget what was listed and not begun, because something else is to be read now.
+        For other ones than the job's, too: an amendment that is given up once it was listed leaves nothing behind.
         """
+        listed_for = json.dumps(dict(settings), sort_keys=True)
         with self._transaction() as db:
-            if anew:
+            if self.meta("listed_for") not in (None, listed_for):
                 objects.drop_waiting(db)
+            db.execute("INSERT OR REPLACE INTO meta VALUES ('listed_for', ?)", (listed_for,))
             self._unlisted = objects.waiting_numbers(db)
             self._frontier = ("", "")
             db.execute("INSERT OR REPLACE INTO meta VALUES ('listing', '1')")
+
+    @property
+    def has_unlisted(self) -> bool:
+        """Whether something waits to be read that was not listed so far."""
+        return bool(self._unlisted)
 
     def register(self, page: Sequence[Listed]) -> int:
         """Take a page of the listing in; return how many stored bytes of it wait to be read."""

@@ -497,3 +497,11 @@ def test_where_no_day_is_found_a_glob_still_matches(store: Store, monkeypatch: p
     monkeypatch.setattr(s3_listing, "_MOST_UNDATED", 3)
     assert store.keys("t*/x/?.*") == [key for key in sorted(keys) if not key.endswith("_c.gz")]
     assert store.keys("**/*.txt") == [key for key in sorted(keys) if key.endswith(".txt")]
+
+
+def test_more_sources_than_folders_without_a_day_are_still_read_day_by_day(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(s3_listing, "_MOST_UNDATED", 3)
+    store.put(raw_logs([f"src{n}" for n in range(6)], DAYS[:2]))
+    assert [key.split("/")[2] for key in store.keys("segment-logs")] == [DAYS[0]] * 6 + [DAYS[1]] * 6

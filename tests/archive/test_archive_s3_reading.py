@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from replay_cli.archive import s3_reading
+from replay_cli.archive import s3_client, s3_reading
 from replay_cli.archive.parquet import row_batches
 from replay_cli.archive.patience import Patience, Persistence, Setbacks
 from replay_cli.archive.s3_client import S3Client, S3Options
@@ -27,7 +27,7 @@ from replay_cli.archive.s3_reading import (
     ReadAhead,
 )
 from replay_cli.archive.source import ReadingStoppedError
-from replay_cli.errors import ChangedObjectError, PausedError
+from replay_cli.errors import ChangedObjectError, FatalError, PausedError
 from replay_cli.model import ArchiveObject, RecordBatch
 from tests.support.s3_proxy import S3Proxy
 from tests.support.s3_server import S3Server
@@ -542,3 +542,35 @@ def test_stopping_wakes_arrow(proxy: S3Proxy, store: Callable[..., ArchiveObject
         until(lambda: proxy.struck)
         ours.stop()
         assert isinstance(reader.error(), ReadingStoppedError)
+
+
+def test_what_was_fetched_ahead_long_ago_is_fetched_again(
+    proxy: S3Proxy, store: Callable[..., ArchiveObject], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The object may have been rewritten without somebody's data while the run waited."""
+    obj = store(NOISE[:1000])
+    ahead = ReadAhead(client(proxy))
+    ahead.expect([obj])
+    until(lambda: ahead._ahead[obj].buffered == 1000)
+    store(NOISE[1000:2000])
+    monkeypatch.setattr(s3_reading, "_FRESH_SECONDS", 0.0)
+    with ahead.open(obj) as file, pytest.raises(ChangedObjectError):
+        file.read(1000)
+
+
+def test_a_listing_that_does_not_say_how_it_goes_on_is_no_whole_one(
+    proxy: S3Proxy, bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours = client(proxy)
+    monkeypatch.setattr(s3_client, "_listed", lambda answer: {**answer, "IsTruncated": True})
+    with pytest.raises(FatalError, match="does not say how it goes on"):
+        ours.page(bucket, "", folders=False)
+
+
+def test_a_password_in_the_endpoint_of_the_environment_is_not_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "made-up")
+    ours = S3Client(S3Options(endpoint_url="http://user:secret@127.0.0.1:9"), attempts=1, persistence=ONCE)
+    with pytest.raises(PausedError, match=r"http://127\.0\.0\.1:9 cannot be reached") as caught:
+        ours.page("bucket", "", folders=False)
+    assert "secret" not in str(caught.value)

@@ -28,7 +28,7 @@ def take_in(store: Store, objects: Sequence[ArchiveObject], changed: Changed = C
     """List all that there is, as a run does, and return it as the checkpoint then knows it."""
     there = {obj.uri: obj for obj in objects}
     begun = [store.take_found(state, there.get(state.object.uri), changed) for state in store.begun(changed)]
-    store.begin_listing(anew=False)
+    store.begin_listing({})
     store.register([Listed(obj, "") for obj in objects])
     store.end_listing(0)
     known = {state.object.uri: state for state in [*store.waiting(), *begun]}

@@ -235,7 +235,7 @@ def test_an_object_that_is_gone_before_it_was_read_is_named_until_it_is_back(tmp
 
 def test_what_waits_is_given_in_reading_order_and_not_twice(tmp_path: Path) -> None:
     store = new_store(tmp_path, [])
-    store.begin_listing(anew=False)
+    store.begin_listing({})
     names = [("b", "2"), ("a", "2"), ("c", "1")]
     size = store.register([Listed(ArchiveObject(uri, 10, "e"), order) for uri, order in [*names, names[0]]])
     assert size == 30
@@ -250,7 +250,7 @@ def test_what_waits_is_given_in_reading_order_and_not_twice(tmp_path: Path) -> N
 def test_another_selection_forgets_what_was_listed_and_not_begun(tmp_path: Path) -> None:
     store = new_store(tmp_path, [A, B])
     store.apply(Group(opened=[(1, 5)], begun=[(1, 1)], batches=[(1, 0, 5, 5, b"\x00")]))
-    store.begin_listing(anew=True)
+    store.begin_listing({"received_from": "2025-03-01T00:00:00Z"})
     assert (store.waiting(), [state.object for state in store.begun(Changed.REFUSE)]) == ([], [A])
     store.end_listing(0)
     assert store.damaged() == []

@@ -282,3 +282,57 @@ def test_more_cannot_be_meant_after_some_was_left_out(tmp_path: Path, sandbox: S
     narrower = run(tmp_path, sandbox, "--received-until", "2025-03-01T03:00", "--amend", "less")
     assert narrower.summary["records"]["delivered"] == 4
     assert sent(sandbox) == Counter(range(4))
+
+
+def test_an_amendment_that_is_given_up_leaves_nothing_behind(tmp_path: Path, sandbox: SandboxProcess) -> None:
+    """What it would have added was listed, but is not the job's."""
+    for day in range(2):
+        lines = [message(10 * day + n, receivedAt=f"2025-03-0{day + 1}T10:00:00.000Z") for n in range(3)]
+        write_lines(tmp_path / "logs" / "src" / str(1740787200000 + day * 86_400_000) / "a.gz", lines)
+    one_day = ("--received-until", "2025-03-02")
+    run(tmp_path, sandbox, *one_day, "--limit", "1", code=4)
+    arguments = ("run", "logs", "--endpoint", sandbox.url, "--checkpoint", "job.ckpt", "--amend", "more")
+    assert replay(tmp_path, *arguments, MOENGAGE_API_KEY="").code == 2
+    summary = run(tmp_path, sandbox, *one_day).require_closed_book()
+    assert summary["objects"] | {"ignored": 0} == {
+        **{"total": 1, "listing": False, "complete": 1, "damaged": [], "damage": {}, "changed": [], "continued": []},
+        "ignored": 0,
+    }
+    run(tmp_path, sandbox, "--amend", "more")
+    assert sent(sandbox) == Counter([0, 1, 2, 10, 11, 12])
+
+
+def test_a_file_that_comes_back_while_a_job_is_amended_is_sent_once(tmp_path: Path, sandbox: SandboxProcess) -> None:
+    for number, name in enumerate(("a", "b", "not_begun")):
+        file = write_lines(tmp_path / "logs" / f"{name}.jsonl", [message(number)])
+    run(tmp_path, sandbox, "--limit", "1", code=4)
+    text = file.read_bytes()
+    file.unlink()
+    run(tmp_path, sandbox, code=3)
+    file.write_bytes(text)
+    write_lines(tmp_path / "logs" / "z.jsonl", [message(3)])
+    run(tmp_path, sandbox, "--strict", "--amend", "stricter", "--changed", "continue")
+    assert sent(sandbox) == Counter(range(4))
+
+
+def test_a_new_version_that_was_broken_and_repaired_forgets_nothing(
+    tmp_path: Path, sandbox: SandboxProcess, half_sent: Path
+) -> None:
+    text = half_sent.read_bytes()
+    half_sent.write_bytes(b"\0broken upload")
+    run(tmp_path, sandbox, "--changed", "continue", code=3)
+    half_sent.write_bytes(text)
+    run(tmp_path, sandbox)
+    assert sent(sandbox) == Counter(range(1, 10))
+
+
+def test_a_finished_job_repeats_its_end_though_its_archive_is_gone(tmp_path: Path, sandbox: SandboxProcess) -> None:
+    """Archives expire; and what waits in the checkpoint can still go."""
+    write_lines(tmp_path / "logs" / "a.jsonl", [message(n, userId="u") for n in range(3)])
+    sandbox.faults([{"match": {"properties.n": 1}, "status": 500}])
+    run(tmp_path, sandbox, "--max-attempts", "1", "--on-exhausted", "pause", code=4)
+    (tmp_path / "logs" / "a.jsonl").unlink()
+    sandbox.faults([])
+    run(tmp_path, sandbox)
+    assert sent(sandbox) == Counter(range(3))
+    assert "already complete" in run(tmp_path, sandbox).summary["reason"]

@@ -238,7 +238,7 @@ class Simulation:
             stack.callback(store.close)
             store.settle_intents()
             work = find_begun(store, self.source, Changed.REFUSE)
-            store.begin_listing(anew=False)
+            store.begin_listing({})
             letters = DeadLetterFile(self.path.with_suffix(".jsonl"))
             letters.recover(store)
             store.verify_book()
