@@ -3,7 +3,7 @@
 from itertools import islice
 
 from replay_cli.archive import read
-from replay_cli.cli.wiring import Plan
+from replay_cli.cli.session import Plan
 from replay_cli.errors import DamagedObjectError
 from replay_cli.report.terminal import count, duration, size
 

@@ -8,9 +8,11 @@ import click
 
 from replay_cli.archive import canonical, open_source
 from replay_cli.cli.destination import Destination, api_key, choose
+from replay_cli.cli.opening import checkpoint_path
 from replay_cli.cli.planning import describe
 from replay_cli.cli.selecting import s3_options, selection_from
-from replay_cli.cli.wiring import Plan, Session, checkpoint_path, execute, preparation
+from replay_cli.cli.session import Plan, Session
+from replay_cli.cli.wiring import execute, preparation
 from replay_cli.delivery.transport import tls_context
 from replay_cli.errors import FatalError, UsageError
 from replay_cli.job import Job

@@ -2,109 +2,48 @@
 
 import asyncio
 import gc
-import re
 import signal
 import sys
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
-from dataclasses import dataclass, replace
-from itertools import chain
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from rich.console import Console
 
-from replay_cli.archive import S3Options, Source, open_source, warm_up
-from replay_cli.cli.destination import SANDBOX, Destination
+from replay_cli.archive import Source, open_source
+from replay_cli.cli.destination import SANDBOX
+from replay_cli.cli.opening import begin_job, changes_of, find_work, first_page, permission, record_changes
+from replay_cli.cli.session import Plan, Session, ToDo
 from replay_cli.delivery.cap import Cap
 from replay_cli.delivery.transport import Transport
-from replay_cli.errors import BookError, FatalError, PausedError, UsageError
-from replay_cli.job import CHECKPOINTS, Difference, Job, dead_letter_path
-from replay_cli.ledger.changes import Changed
+from replay_cli.errors import BookError, UsageError
+from replay_cli.job import Difference, Job, dead_letter_path
 from replay_cli.ledger.dead_letters import DeadLetterFile
 from replay_cli.ledger.ledger import Ledger
 from replay_cli.ledger.lock import checkpoint_lock, workspace_lock
-from replay_cli.ledger.objects import FINISHED, ObjectState
 from replay_cli.ledger.redrive import Which
 from replay_cli.ledger.store import Store
-from replay_cli.model import ArchiveObject, Request
+from replay_cli.model import Request
 from replay_cli.moengage.actions import actions_mapping, segment_path
-from replay_cli.policy import Policy
 from replay_cli.preparation import Preparation
-from replay_cli.reading import listed
 from replay_cli.redriving import take_dead_letters
 from replay_cli.replay import Ending, Replay, Standing
 from replay_cli.report.progress import State, make_reporter
 from replay_cli.report.summary import Summary, make_summary, run_numbers
 from replay_cli.report.terminal import count
-from replay_cli.segment.selection import LEFT_OUT
-from replay_cli.settlement import Work
 
-Pages = Iterator[Sequence[ArchiveObject]]
 RUN, REDRIVE = "run", "redrive"
 """What an invocation does to its job."""
 NOTHING_MEANT = "nothing under the sources lies within the selection, as the paths tell it"
-_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
 _STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _SWITCH_INTERVAL = 0.0005
 """Seconds after which the reader's and the ledger's threads let the event loop go on."""
 _COLLECT_AFTER = 5_000
 """Objects; what is alive at the start (modules, classes) is not looked through again."""
-
-
-@dataclass(frozen=True, slots=True)
-class Session:
-    """What one invocation needs beyond the job itself.
-
-    `key` gives the API key when it is time to send; `confirm` is called before, where somebody is to be asked (`asks`).
-    """
-
-    destination: Destination
-    key: Callable[[], str]
-    rps: float
-    policy: Policy
-    timeout: float
-    ca_file: Path | None
-    confirm: Callable[["Plan"], None]
-    asks: bool
-    pace: Mapping[str, Any]
-    restart: bool = False
-    must_resume: bool = False
-    changed: Changed = Changed.REFUSE
-    s3: S3Options | None = None
-    amend: str | None = None
-    """Why the job goes on with other settings; None: it does not"""
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What a run is about to do, for a person."""
-
-    job: Job
-    source: Source
-    objects: Sequence[ArchiveObject]
-    rps: float
-    prepare: Preparation
-    redriven: int = 0
-    """Dead letters to send again; then no object is read"""
-
-
-class ToDo(NamedTuple):
-    """What a run is going to read: what was begun, then what is listed; `size` bytes of that are known already.
-
-    A redrive reads nothing: it has no pages.
-    """
-
-    work: Sequence[Work]
-    pages: Pages | None
-    size: int = 0
-
-    @property
-    def total(self) -> int:
-        """The stored bytes known so far."""
-        return self.size + sum(work.object.size for work in self.work)
 
 
 def preparation(job: Job) -> Preparation:
@@ -116,17 +55,6 @@ def preparation(job: Job) -> Preparation:
         update_existing_only=settings.get("update_existing_only", False),
     )
     return Preparation(mapping, strict=settings.get("strict", False), clock=time.time, selection=job.selection)
-
-
-def checkpoint_path(job: Job, checkpoint: Path | None, name: str | None) -> Path:
-    """Return where a job's checkpoint is: as given, or `.replay/{name}.ckpt`."""
-    if checkpoint is not None and name is not None:
-        raise UsageError("give --checkpoint or --name, not both")
-    if name is not None and not _NAME.fullmatch(name):
-        raise UsageError(f"--name {name!r}: use 1 to 100 letters, digits, dots, hyphens and underscores")
-    if checkpoint is not None and checkpoint.is_dir():
-        raise UsageError(f"--checkpoint {checkpoint} is a directory: name a file in it")
-    return checkpoint or CHECKPOINTS / f"{name or job.name}.ckpt"
 
 
 def execute(job: Job, path: Path, session: Session, console: Console) -> Summary:
@@ -141,23 +69,23 @@ def execute(job: Job, path: Path, session: Session, console: Console) -> Summary
     source = open_source(job.sources, job.selection, session.s3)
     plan = Plan(job, source, (), session.rps, preparation(job))
     goes_on = path.exists() and not session.restart
-    pages = _begun(source.pages(), console, goes_on=goes_on)
+    pages = first_page(source.pages(), console, goes_on=goes_on)
     with ExitStack() as stack:
         stack.enter_context(checkpoint_lock(path))
         if not goes_on:
-            pages, key = _permission(pages, plan, session, console)
-            store = _begin(job, path, session)
+            pages, key = permission(pages, plan, session, console)
+            store = begin_job(job, path, session)
             stack.callback(store.close)
             store.begin_listing(job.settings)
             to_do, amended = ToDo([], pages), list[Difference]()
         else:
             store = Store.open(path)
             stack.callback(store.close)
-            amended = _amended(job, store, session)
-            to_do = _find_work(store, source, pages, session, job.settings)
+            amended = changes_of(job, store, session)
+            to_do = find_work(store, source, pages, session, job.settings)
             if not (to_do.work or store.waiting(1) or store.parked_records()) and store.runs():
                 store.end_listing(source.ignored)
-                _amend(store, job, amended, session, console)
+                record_changes(store, job, amended, session, console)
                 return _repeat(store, path, session)
             if session.asks:
                 left = [*(work.object for work in to_do.work), *(state.object for state in store.waiting())]
@@ -165,98 +93,8 @@ def execute(job: Job, path: Path, session: Session, console: Console) -> Summary
             key = session.key()
         if not session.destination.is_sandbox:
             stack.enter_context(workspace_lock(job.endpoint, job.workspace_id))
-        _amend(store, job, amended, session, console)
+        record_changes(store, job, amended, session, console)
         return _run(store, path, job, source, to_do, session, key, console)
-
-
-def _permission(pages: Pages, plan: Plan, session: Session, console: Console) -> tuple[Pages, str]:
-    """Ask whether to begin a job, where that must be asked, and return its listing and the API key.
-
-    Before anything changes: who says no keeps the old checkpoint, and has no new one.
-    """
-    if session.asks:
-        with console.status("listing everything before you are asked"):
-            listing = list(pages)
-        session.confirm(replace(plan, objects=[obj for page in listing for obj in page]))
-        pages = iter(listing)
-    return pages, session.key()
-
-
-def _find_work(store: Store, source: Source, pages: Pages, session: Session, settings: Mapping[str, Any]) -> ToDo:
-    """Return what is left of a job: what was begun, as it is now, and the listing.
-
-    Of that, so much is taken into the job that it is known whether there is anything to do; or all, to be asked about.
-    """
-    store.settle_intents()
-    store.begin_listing(settings)
-    work = find_begun(store, source, session.changed)
-    size = 0
-    while session.asks or not (work or store.waiting(1)):
-        try:
-            page = next(pages, None)
-        except UsageError:  # the archive is gone: no matter, if all of it was read
-            if work or store.has_unlisted:
-                raise
-            pages, page = iter(()), None
-        if page is None:
-            break
-        size += store.register(listed(page))
-    return ToDo(work, pages, size)
-
-
-def _begun(pages: Pages, console: Console, *, goes_on: bool) -> Pages:
-    """Fetch the first page of a listing, so that a wrong source is refused before anything else happens."""
-    try:
-        with console.status("looking for archives"):
-            first = next(pages, None)
-    except PausedError as error:
-        if goes_on:
-            raise
-        raise FatalError(str(error)) from error  # nothing was begun that could go on
-    except UsageError as error:
-        if not goes_on:
-            raise
-        return _refused(error)  # by a job that has nothing else to do
-    warm_up(first or ())
-    return chain(() if first is None else (first,), pages)
-
-
-def _refused(error: UsageError) -> Pages:
-    raise error
-    yield ()
-
-
-def _amended(job: Job, store: Store, session: Session) -> list[Difference]:
-    """Return the settings that this run changes.
-
-    Raises:
-        UsageError: the checkpoint is another job's, or it has other settings and nobody said why; or more is meant now
-            than was, after some of it was left out.
-    """
-    stored = Job.from_stored(store.stored_job())
-    job.require_same(stored, store.path)
-    differences = job.differences(stored)
-    if differences and session.amend is None:
-        differences[0].refuse()
-    skipped = store.tallies().get("skipped", {})
-    left_out = sum(skipped.get(reason, 0) for reason in LEFT_OUT)
-    if left_out and not job.selection.is_within(stored.selection):
-        raise UsageError(
-            f"{count(left_out, 'record')} that this job has read were left out by its selection, and would stay so if "
-            "it meant more now: keep the selection, and send the rest as a job of its own, with --name and the "
-            "complement of the times or sources"
-        )
-    return differences
-
-
-def _amend(store: Store, job: Job, amended: Sequence[Difference], session: Session, console: Console) -> None:
-    """Record what this run changes, or say that it changes nothing."""
-    if session.amend is None:
-        return
-    if amended:
-        store.amend(job.stored(), session.amend, time.time(), amended)
-    else:
-        console.print("--amend: the settings are those of the job, so there is nothing to amend", highlight=False)
 
 
 def redrive(path: Path, which: Which, limit: int | None, session: Session, console: Console) -> Summary:
@@ -304,53 +142,6 @@ def _nothing_to_redrive(store: Store, path: Path, which: Which) -> Summary:
     run = run_numbers(0, Counter(), {}, 0, 0, 0.0)
     run["records"] |= {"pending": 0, "left": 0}
     return summarize(store, path, "complete", "no such dead letters: nothing was sent", run)
-
-
-def _begin(job: Job, path: Path, session: Session) -> Store:
-    if session.must_resume:
-        raise UsageError(f"{path}: there is no such checkpoint, and --must-resume forbids to begin a new job")
-    if path.exists():
-        # Opened and closed once, so that SQLite folds its write-ahead log into the file that is moved.
-        Store.open(path).close()
-    # With the dead letters of a job whose checkpoint somebody removed, and a log that is being read.
-    _move_aside(path, path.with_name(path.name + "-wal"), dead_letter_path(path))
-    return Store.create(path, job.stored())
-
-
-def _move_aside(*paths: Path) -> None:
-    stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
-    for old in paths:
-        if old.exists():
-            try:
-                old.rename(_free_name(old, stamp))
-            except OSError as error:
-                raise FatalError(f"cannot move {old} aside: {error.strerror}") from None
-
-
-def _free_name(old: Path, stamp: str) -> Path:
-    names = (old.with_name(f"{old.name}.{stamp}{suffix}") for suffix in ("", *(f"-{n}" for n in range(2, 1000))))
-    return next(name for name in names if not name.exists())
-
-
-def find_begun(store: Store, source: Source, changed: Changed) -> list[Work]:
-    """Return what is left to read of the objects that were begun, as they are now; no intents may be left."""
-    states = [store.take_found(state, source.find(state.object.uri), changed) for state in store.begun(changed)]
-    return [_work(store, state) for state in states if state.state not in FINISHED]
-
-
-def _work(store: Store, state: ObjectState) -> Work:
-    if state.state == "waiting":
-        return Work.new(state)
-    return Work(
-        state.id,
-        state.object,
-        state.watermark,
-        store.open_batches(state.id),
-        store.settled_parts(state.id),
-        store.doubts(state.id, state.watermark),
-        state.place,
-        state.earlier,
-    )
 
 
 def _run(

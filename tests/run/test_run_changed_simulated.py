@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from replay_cli.cli.wiring import find_begun
+from replay_cli.cli.opening import find_begun
 from replay_cli.ledger.changes import Changed
 from replay_cli.model import ArchiveObject
 from replay_cli.policy import DeadLetterLimit, InDoubt, OnExhausted, Policy

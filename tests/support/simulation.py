@@ -18,7 +18,7 @@ from typing import Any, BinaryIO, NamedTuple, TypeVar, cast
 
 import pytest
 
-from replay_cli.cli.wiring import find_begun
+from replay_cli.cli.opening import find_begun
 from replay_cli.delivery.cap import Cap
 from replay_cli.delivery.transport import Gate, Transport
 from replay_cli.ledger import store as store_module
