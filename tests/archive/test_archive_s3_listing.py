@@ -206,9 +206,8 @@ def test_what_a_console_puts_there_to_show_a_folder_is_no_object(store: Store) -
 
 @pytest.fixture
 def archive(store: Store) -> Store:
-    store.put(
-        [*raw_logs(days=DAYS[:2], files=["a.gz", "_b.txt"]), "other/x.txt", "other/.y", "one.gz", "both", "both/c"]
-    )
+    store.put([*raw_logs(days=DAYS[:2], files=["a.gz", "_b.txt"]), "other/x.txt", "other/.y", "one.gz", "both"])
+    store.put(["both/c"])  # not beside the other: SeaweedFS then loses it now and then
     return store
 
 
