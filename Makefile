@@ -21,7 +21,7 @@ demo: $(READY) ## replay the clean sample archives into a local MoEngage
 	$(BIN)/replay run $(CLEAN_FOLDERS) --sandbox --rps 500 --checkpoint build/demo/demo.ckpt
 
 test: $(READY) ## run the tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 lint: $(READY) ## run the linters
 	$(BIN)/ruff check .
@@ -38,7 +38,7 @@ bench: $(READY) ## measure, and print the table (20 minutes)
 matrix: $(READY) ## meet every fault, and print the table (two minutes)
 	$(BIN)/python -m tests.run.test_run_matrix
 
-soak: $(READY) ## replay 100,000 messages under all faults at once, with outages and kills (25 minutes)
+soak: $(READY) ## replay under all faults at once, from disk and from S3, with outages and kills (20 minutes)
 	$(BIN)/python -m pytest tests/soak/soak_run.py tests/soak/soak_s3.py
 
 clean: ## remove what was built

@@ -46,7 +46,7 @@ def unpack(stored: bytes, stream: Open) -> tuple[bytes, str | None]:
 
 
 def test_a_gzip_of_several_members_is_one_text() -> None:
-    stored = gzip.compress(b"a\n") + gzip.compress(b"") + gzip.compress(TEXT) + gzip.compress(b"b\n")
+    stored = gzip.compress(b"a\n") + gzip.compress(b"", mtime=0) + gzip.compress(TEXT) + gzip.compress(b"b\n")
     assert unpack(stored, GzipStream) == (b"a\n" + TEXT + b"b\n", None)
 
 
@@ -57,7 +57,7 @@ def test_a_gzip_header_may_have_a_name_a_comment_and_more() -> None:
 
 
 def test_an_empty_gzip_has_no_text() -> None:
-    assert unpack(gzip.compress(b""), GzipStream) == (b"", None)
+    assert unpack(gzip.compress(b"", mtime=0), GzipStream) == (b"", None)
 
 
 @pytest.mark.parametrize("padding", [1, 511, 200_000])

@@ -343,7 +343,7 @@ def folders(sources: Iterable[str], days: Iterable[str] = ()) -> list[str]:
         (Selection(event_time=Period(FIRST + timedelta(days=3.5))), SOURCES, DAYS[2:]),
         (Selection(event_time=Period(None, FIRST - timedelta(days=5))), SOURCES, DAYS[:2]),
     ],
-    ids=str,
+    ids=lambda value: str(value.settings()) if isinstance(value, Selection) else "",
 )
 def test_only_what_is_wanted_is_listed(
     store: Store, selection: Selection, sources: Sequence[str], days: Sequence[str]
