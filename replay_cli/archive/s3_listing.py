@@ -21,8 +21,6 @@ from replay_cli.model import ArchiveObject
 from replay_cli.segment.layout import is_day, sort_key, span
 from replay_cli.segment.selection import Selection
 
-_AT_ONCE = 8
-"""Folders listed at once."""
 _MOST_UNDATED = 500
 """Where so many folders lead to no day, there is none to be found: the keys are listed as they are."""
 _MOST_LOOSE = 10_000
@@ -119,7 +117,7 @@ class S3Listing:
                 yield from self._stream(_Level(root, [], [], ""))
                 return
             calls = [partial(self._level, folder) for folder in folders]
-            levels = list(self._client.patience.call_all(calls, _AT_ONCE))
+            levels = list(self._client.call_all(calls))
             loose += [level for level in levels if level.objects or level.rest]
             folders = self._sort_out([folder for level in levels for folder in level.folders], days)
         for day in sorted(days):
@@ -171,7 +169,7 @@ class S3Listing:
             token = page.token
 
     def _day(self, folders: Sequence[str]) -> Iterator[ArchiveObject]:
-        listings = self._client.patience.call_all([partial(self._below, folder) for folder in folders], _AT_ONCE)
+        listings = self._client.call_all([partial(self._below, folder) for folder in folders])
         objects = [obj for listing in listings for obj in listing]
         objects.sort(key=lambda obj: sort_key(obj.uri))
         yield from self._wanted(objects)
