@@ -1,9 +1,9 @@
-"""What every API's mapping gives: drafts of requests, or the reason why there can be none."""
+"""What an API is: how messages become its requests, which limits these have, how they are put together."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
-from replay_cli.model import Message
+from replay_cli.model import Message, Request
 
 Draft = tuple[str, dict[str, Any], tuple[str, ...]]
 """One request before it is serialized: (path, body, lanes). The lanes are a key for each id that the body names."""
@@ -17,5 +17,41 @@ class UnmappableError(ValueError):
         self.reason = reason
 
 
+class NotTakenError(Exception):
+    """A message that the API has no place for, though nothing is wrong with it: it is skipped for this `reason`."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class Concern(NamedTuple):
+    """Something that MoEngage would take, but not as it is meant: the `rule`, and what it is about for a person."""
+
+    rule: str
+    detail: str
+
+
 Mapping = Callable[[Message], Sequence[Draft]]
-"""Message → its requests, in order; none when no subscription takes it. Raises `UnmappableError`."""
+"""Message → its requests, in order; none when no subscription takes it.
+
+Raises `UnmappableError` or `NotTakenError`."""
+
+Check = Callable[[dict[str, Any], bytes], Sequence[Concern]]
+"""(a draft's body, its JSON) → concerns. Raises `UnmappableError` for what MoEngage would reject."""
+
+Pack = Callable[[Sequence[Request]], list[Request]]
+"""Requests of one record each → fewer ones of many; their order stays."""
+
+
+class Api(NamedTuple):
+    """One way to hand messages to MoEngage.
+
+    `max_body_bytes` holds for each request; without `pack`, every draft is a request of its own.
+    """
+
+    name: str
+    map: Mapping
+    check: Check
+    max_body_bytes: int
+    pack: Pack | None = None
