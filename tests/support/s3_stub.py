@@ -321,8 +321,9 @@ async def answer(client: Side, request: S3Request, head: bytes, reply: bytes) ->
     waits = expects_continue(head)
     if not waits:
         await client.pass_on(body_length(head), to=None)
-    await client.send(reply)
-    return not waits  # whether the body comes then is the client's choice
+    # Whether the body comes then is the client's choice, so the connection is of no more use.
+    await client.send(reply.replace(b"\r\n", b"\r\nConnection: close\r\n", 1) if waits else reply)
+    return not waits
 
 
 def header(head: bytes, name: str) -> str | None:
