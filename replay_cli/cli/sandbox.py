@@ -40,10 +40,26 @@ EXAMPLES = (
     show_default=True,
     help="Attempts in any rolling second; more are answered 429.",
 )
+@option(
+    BEHAVIOUR,
+    "--users-per-minute",
+    type=click.IntRange(min=1),
+    default=10_000,
+    show_default=True,
+    help="Users and devices that the Data API takes in any rolling minute.",
+)
+@option(
+    BEHAVIOUR,
+    "--events-per-minute",
+    type=click.IntRange(min=1),
+    default=30_000,
+    show_default=True,
+    help="Events that the Data API takes in any rolling minute.",
+)
 @option(BEHAVIOUR, "--latency", type=click.FloatRange(min=0), default=0.0, help="Seconds before each reply.")
 @option(BEHAVIOUR, "--faults", type=click.File("rb"), help="JSON file of faults to inject; see the README.")
 def command(faults: BinaryIO | None, spool: Path | None, **values: Any) -> None:
-    """Run a local MoEngage: the Segment endpoint with its checks, limits and errors.
+    """Run a local MoEngage: the Segment endpoint and the Data API with their checks, limits and errors.
 
     Its API key is SANDBOX_API_KEY, or `sandbox`. It listens on this machine only, keeps what it
     receives on disk, and answers questions at /_sandbox/received and /_sandbox/stats.

@@ -6,7 +6,10 @@ from enum import StrEnum
 from random import Random
 from typing import Any, NamedTuple
 
-_ABSENT = object()
+from replay_cli.sandbox.verdicts import failure
+
+_INDEX_DIGITS = 9
+"""No list in a body is longer."""
 
 
 class Action(StrEnum):
@@ -24,7 +27,8 @@ class Effect(NamedTuple):
 
     `latency` is a range of seconds to wait before anything is answered. `records` says whether a valid event
     is kept although its sender cannot know. A reply has `document` (JSON) or `text` (HTML) as its body; with
-    neither, the documented one of its `status`.
+    neither, the documented one of its `status`. `refuses` are customer ids: a bulk request with elements of theirs is
+    answered by a failure that names these, and any other is not struck.
     """
 
     action: Action
@@ -34,6 +38,7 @@ class Effect(NamedTuple):
     headers: Mapping[str, str] = {}
     document: Any = None
     text: str | None = None
+    refuses: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +46,9 @@ class Rule:
     """One line of a fault programme: all its conditions must hold. None is a condition that is not asked.
 
     `on` is `events` (all but auth checks), `auth` or `all`; `between` is seconds since the programme was set,
-    half-open; `match` has dotted paths into the body and the values that they must have. `every` and `first`
-    count the attempts that meet these three; `rate` is drawn after them; `times` bounds how often it strikes.
+    half-open; `match` has dotted paths into the body and the values that they must have: a number is an index
+    into a list, `*` any of its elements. `every` and `first` count the attempts that meet these three; `rate` is
+    drawn after them; `times` bounds how often it strikes.
     """
 
     name: str
@@ -92,6 +98,7 @@ class Programme:
 class _LiveRule:
     def __init__(self, rule: Rule) -> None:
         self._rule = rule
+        self._match = [(path.split("."), value) for path, value in rule.match.items()]
         self._random = Random(rule.seed)
         self._met = 0
         self._struck = 0
@@ -101,13 +108,18 @@ class _LiveRule:
         rule = self._rule
         if not self._applies(subject, elapsed):
             return None
+        effect = rule.effect
+        if effect.refuses:
+            if not (named := _elements_of(subject.document, effect.refuses)):
+                return None
+            effect = effect._replace(document=_refusal(named))
         self._met += 1
         if not self._is_turn(subject):
             return None
         self._struck += 1
         if rule.once_per_message:
             self._messages.add(hash(subject.raw))
-        return Fault(rule.name, rule.effect, self._random.uniform(*rule.effect.latency))
+        return Fault(rule.name, effect, self._random.uniform(*effect.latency))
 
     def _applies(self, subject: Subject, elapsed: float) -> bool:
         rule = self._rule
@@ -115,7 +127,7 @@ class _LiveRule:
             return False
         if rule.between is not None and not rule.between[0] <= elapsed < rule.between[1]:
             return False
-        return all(_is_same(_look_up(subject.document, path), value) for path, value in rule.match.items())
+        return all(_has(subject.document, steps, value) for steps, value in self._match)
 
     def _is_turn(self, subject: Subject) -> bool:
         rule = self._rule
@@ -130,12 +142,42 @@ class _LiveRule:
         return rule.rate is None or self._random.random() < rule.rate
 
 
-def _look_up(document: Any, path: str) -> Any:
-    for step in path.split("."):
-        if not isinstance(document, dict) or step not in document:
-            return _ABSENT
-        document = document[step]
-    return document
+def _elements_of(document: Any, users: frozenset[str]) -> list[int]:
+    """Find the elements of a bulk request that are some users'."""
+    elements = document.get("elements") if isinstance(document, dict) else None
+    if not isinstance(elements, list):
+        return []
+    ids = [element.get("customer_id") if isinstance(element, dict) else None for element in elements]
+    return [index for index, customer in enumerate(ids) if isinstance(customer, str) and customer in users]
+
+
+def _refusal(named: Sequence[int]) -> dict[str, Any]:
+    places = [f"elements[{index}].customer_id" for index in named]
+    message = "; ".join(f"{place}: is refused by the fault programme" for place in places)
+    return failure(400, message, "InvalidParams", places[0]).document
+
+
+def _has(document: Any, steps: Sequence[str], wanted: Any) -> bool:
+    places = [document]
+    for step in steps:
+        places = [part for place in places for part in _step(place, step)]
+    return any(_is_same(found, wanted) for found in places)
+
+
+def _step(place: Any, step: str) -> Sequence[Any]:
+    """Find what a step leads to: a member of an object; an element of a list, or any."""
+    if isinstance(place, dict):
+        return [place[step]] if step in place else []
+    if not isinstance(place, list):
+        return []
+    if step == "*":
+        return place
+    index = int(step) if _is_index(step) else len(place)
+    return place[index : index + 1]
+
+
+def _is_index(step: str) -> bool:
+    return step.isascii() and step.isdigit() and len(step) <= _INDEX_DIGITS
 
 
 def _is_same(found: Any, wanted: Any) -> bool:

@@ -3,12 +3,15 @@
     [{"name": "poison", "match": {"event": "Poison"}, "status": 500},
      {"rate": 0.05, "status": 429, "retry_after": 2},
      {"between": [10, 30], "status": 503},
+     {"match": {"elements.*.customer_id": "u-7"}, "status": 400},
      {"every": 100, "reset": "after", "times": 3}]
 
 The first rule whose conditions all hold strikes. Conditions: `on` (`events` unless `auth` or `all`), `rate`,
 `every`, `first`, `match`, `between`, `times`, `once_per_message`; `seed` draws another series of `rate` and
-`latency`. Effects, one at most, with or without a `latency`: `status` (and `retry_after`, `body`, `headers`),
-`reset`, `hang`, `truncate`, `html`, `fail_body`, `redirect`. `record: true` keeps a valid event although a
+`latency`. `match` has dotted paths into the body and their values; in a list, a number is an index and `*` any
+element. Effects, one at most, with or without a `latency`: `status` (and `retry_after`, `body`, `headers`),
+`reset`, `hang`, `truncate`, `html`, `fail_body`, `redirect`, `refuse_users` (customer ids: a 400 that names their
+elements of a bulk request). `record: true` keeps a valid event although a
 `status`, `hang` or `html` hides that from its sender. `name` is what counts and spool call it.
 """
 
@@ -148,6 +151,7 @@ _BUILDERS: Mapping[str, Callable[[Mapping[str, Any]], Effect]] = {
     "html": _build_html,
     "fail_body": _build_fail_body,
     "redirect": _build_redirect,
+    "refuse_users": lambda raw: Effect(Action.REPLY, status=400, refuses=frozenset(raw["refuse_users"])),
     "latency": lambda raw: Effect(Action.PASS, records=True),
 }
 _EFFECTS = tuple(kind for kind in _BUILDERS if kind != "latency")
@@ -211,5 +215,6 @@ _VALID: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "truncate": (lambda v: v is True, "true"),
     "html": (lambda v: v is True or isinstance(v, str), "true or the HTML"),
     "fail_body": (lambda v: v is True or isinstance(v, Mapping), "true or the error object"),
+    "refuse_users": (lambda v: isinstance(v, list) and all(isinstance(i, str) for i in v), "a list of customer ids"),
     "redirect": (lambda v: v is True or _is_header_text(v), "true or a location"),
 }

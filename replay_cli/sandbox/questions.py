@@ -14,8 +14,8 @@ from typing import Any, NamedTuple, Protocol
 from aiohttp import web
 
 from replay_cli.errors import UsageError
-from replay_cli.sandbox.endpoints import failure
 from replay_cli.sandbox.programme import RawProgramme
+from replay_cli.sandbox.verdicts import failure
 from replay_cli.sandbox.wire import render
 
 PREFIX = "/_sandbox/"

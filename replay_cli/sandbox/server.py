@@ -15,12 +15,14 @@ from aiohttp import web
 
 from replay_cli.errors import UsageError
 from replay_cli.sandbox import questions, wire
+from replay_cli.sandbox.budgets import DOCUMENTED, Limits
 from replay_cli.sandbox.door import Door
-from replay_cli.sandbox.endpoints import AUTH_CHECK, Account, Attempt, Body, failure
+from replay_cli.sandbox.endpoints import AUTH_CHECK, Account, Attempt, Body
 from replay_cli.sandbox.faults import Action, Fault
 from replay_cli.sandbox.programme import RawProgramme, parse_latency
 from replay_cli.sandbox.reception import Reception, Ruling
 from replay_cli.sandbox.spool import Spool
+from replay_cli.sandbox.verdicts import failure
 
 _LOG = logging.getLogger(__name__)
 _FLUSH_SECONDS = 0.5
@@ -44,6 +46,8 @@ class Sandbox:
         latency: seconds (or a range of them) before each reply; what arrived is recorded before it.
         faults: a fault programme (see `programme`), whose seconds start with the server.
         spool: the directory of what it receives; without it that is kept until `close`.
+        users_per_minute: users and devices allowed in any rolling minute through the Data API, counted likewise.
+        events_per_minute: events (actions) allowed in it.
         clock: monotonic nanoseconds, for tests.
         wall: unix seconds, for tests.
 
@@ -61,11 +65,14 @@ class Sandbox:
         latency: float | tuple[float, float] = 0.0,
         faults: RawProgramme = (),
         spool: Path | str | None = None,
+        users_per_minute: int = DOCUMENTED.users,
+        events_per_minute: int = DOCUMENTED.events,
         *,
         clock: Callable[[], int] = time.monotonic_ns,
         wall: Callable[[], float] = time.time,
     ) -> None:
-        self._reception = Reception(Account.of(workspace_id, api_key), rps, clock, wall)
+        limits = Limits(users_per_minute, events_per_minute)
+        self._reception = Reception(Account.of(workspace_id, api_key), rps, clock, wall, limits)
         self._reception.set_faults(faults)
         self._latency = parse_latency(latency)
         self._random = Random(0)
@@ -126,7 +133,7 @@ class Sandbox:
         return self._reception.set_faults(programme)
 
     def stats(self) -> dict[str, Any]:
-        """Give the counts (see `Tally.report`) and the `connections` that senders opened."""
+        """Give the counts (see `Reception.report`) and the `connections` that senders opened."""
         self._spool.flush()
         return self._reception.report() | {"connections": self._door.opened}
 
@@ -197,13 +204,18 @@ async def serve(
     latency: float | tuple[float, float] = 0.0,
     faults: RawProgramme = (),
     spool: Path | str | None = None,
+    users_per_minute: int = DOCUMENTED.users,
+    events_per_minute: int = DOCUMENTED.events,
 ) -> None:
     """Run a sandbox until cancelled; `on_listening` is called with its url as soon as it answers.
 
     Raises:
         UsageError: as `Sandbox`.
     """
-    async with Sandbox(workspace_id, api_key, port, host, rps, latency, faults, spool) as sandbox:
+    sandbox = Sandbox(
+        workspace_id, api_key, port, host, rps, latency, faults, spool, users_per_minute, events_per_minute
+    )
+    async with sandbox:
         on_listening(sandbox.url)
         await asyncio.get_running_loop().create_future()
 
@@ -230,4 +242,5 @@ def _describe(request: web.BaseRequest, body: Body) -> Attempt:
         request.headers.get("Authorization"),
         request.content_type,
         body,
+        request.headers.get("MOE-APPKEY"),
     )

@@ -3,6 +3,7 @@
 from collections import Counter
 from typing import Any
 
+from replay_cli.sandbox.elements import NOTHING, Elements
 from replay_cli.sandbox.meter import RollingPeak
 
 
@@ -19,6 +20,7 @@ class Tally:
         self.incomplete = 0
         self.auth_checks = 0
         self.recorded = 0
+        self._elements: Counter[str] = Counter(Elements()._asdict())
         self._by_status: Counter[str] = Counter()
         self._by_fault: Counter[str] = Counter()
         self._first_at: float | None = None
@@ -31,10 +33,12 @@ class Tally:
             self._first_at = at
         self._last_at = at
 
-    def decide(self, status: int | None, recorded: bool, fault: str | None) -> None:
-        """Count what became of an attempt: `status` None is no reply at all."""
+    def decide(self, status: int | None, recorded: bool, fault: str | None, elements: Elements = NOTHING) -> None:
+        """Count what became of an attempt that holds `elements`: `status` None is no reply at all."""
         self._by_status["none" if status is None else str(status)] += 1
         self.recorded += recorded
+        if recorded:
+            self._elements.update(elements._asdict())
         if fault is not None:
             self._by_fault[fault] += 1
 
@@ -43,6 +47,8 @@ class Tally:
 
         `attempts` = the sum of `by_status` + `incomplete` (given up by the client before its body was there)
         + those arriving now. `by_status` has the reply's status, or `none` for attempts left without a reply.
+        `elements` is what was recorded through the Data API: `users` (customers), `devices` and `events` (each
+        action of an event is one).
         `peak_per_second` is the highest number of arrivals in any rolling second, auth checks included. Times
         are unix seconds, null before the first attempt.
         """
@@ -51,6 +57,7 @@ class Tally:
             "incomplete": self.incomplete,
             "auth_checks": self.auth_checks,
             "recorded": self.recorded,
+            "elements": dict(self._elements),
             "by_status": dict(sorted(self._by_status.items())),
             "by_fault": dict(sorted(self._by_fault.items())),
             "peak_per_second": self.meter.peak,

@@ -10,8 +10,9 @@ from typing import Any, NoReturn
 
 from aiohttp import web
 
-from replay_cli.sandbox.endpoints import MAX_BODY_BYTES, Body, Verdict, failure, read_body
+from replay_cli.sandbox.endpoints import Body, max_body_bytes, read_body
 from replay_cli.sandbox.faults import Effect
+from replay_cli.sandbox.verdicts import Verdict, failure
 
 
 async def receive(request: web.BaseRequest) -> Body:
@@ -21,13 +22,14 @@ async def receive(request: web.BaseRequest) -> Body:
         ConnectionError: the client gave up before it was complete.
         aiohttp.web.RequestPayloadError: it is not the HTTP that its headers announce.
     """
-    if (request.content_length or 0) > MAX_BODY_BYTES:
+    most = max_body_bytes(request.path)
+    if (request.content_length or 0) > most:
         return Body(b"", too_large=True)
     try:
         raw = await request.read()
     except web.HTTPRequestEntityTooLarge:
         return Body(b"", too_large=True)
-    if len(raw) > MAX_BODY_BYTES:
+    if len(raw) > most:
         return Body(b"", too_large=True)
     return read_body(raw)
 

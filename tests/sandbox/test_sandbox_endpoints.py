@@ -11,10 +11,10 @@ from replay_cli.sandbox.endpoints import (
     Account,
     Attempt,
     Body,
-    Verdict,
     judge,
     read_body,
 )
+from replay_cli.sandbox.verdicts import Verdict
 
 NOW = 1_700_000_000.0  # 2023-11-14T22:13:20Z
 ACCOUNT = Account.of("shop", "key")

@@ -58,6 +58,45 @@ def test_match_looks_at_the_body(match: dict[str, Any], struck: bool) -> None:
     assert strikes({"match": match}, [subject]) == [struck]
 
 
+@pytest.mark.parametrize(
+    ("match", "struck"),
+    [
+        ({"elements.1.customer_id": "u-2"}, True),
+        ({"elements.0.customer_id": "u-2"}, False),
+        ({"elements.2.customer_id": "u-2"}, False),
+        ({"elements.-1.customer_id": "u-2"}, False),
+        ({f"elements.{'9' * 5000}.customer_id": "u-2"}, False),
+        ({"elements.*.customer_id": "u-2"}, True),
+        ({"elements.*.customer_id": "u-3"}, False),
+        ({"elements.*.actions.*.action": "B"}, True),
+        ({"elements.*.actions.0.action": "B"}, False),
+        ({"elements.*.actions.*": "B"}, False),
+        ({"elements.*": 7}, True),
+        ({"elements.*": True}, False),
+        ({"*.0": 7}, False),
+        ({"*": "a key"}, True),
+        ({"elements.*.customer_id": "u-1", "elements.*.type": "event"}, True),
+    ],
+)
+def test_match_finds_elements_of_lists_by_index_or_any(match: dict[str, Any], struck: bool) -> None:
+    customer = {"type": "customer", "customer_id": "u-1"}
+    action = {"type": "event", "customer_id": "u-2", "actions": [{"action": "A"}, {"action": "B"}]}
+    document = {"elements": [customer, action, 7], "*": "a key"}
+    assert strikes({"match": match}, [event(**document)]) == [struck]
+
+
+def test_refused_users_are_named_by_their_elements_and_nothing_else_is_struck() -> None:
+    elements = [{"type": "customer", "customer_id": user} for user in ("u-1", "u-2", "u-3", "u-2")]
+    programme = Programme(parse_programme([{"refuse_users": ["u-2", "u-9"]}]))
+    fault = programme.decide(event(elements=[*elements, 7, {}]), 0.0)
+    assert fault is not None
+    assert fault.effect.status == 400
+    assert fault.effect.document["error"]["attribute"] == "elements[1].customer_id"
+    assert "elements[3].customer_id" in fault.effect.document["error"]["message"]
+    assert programme.decide(event(elements=[elements[0]]), 0.0) is None
+    assert programme.decide(event(elements="u-2"), 0.0) is None
+
+
 @pytest.mark.parametrize("document", [None, [], "text", 7])
 def test_match_strikes_no_body_that_is_no_object(document: Any) -> None:
     assert strikes({"match": {"event": "Poison"}}, [Subject(False, b"", document)]) == [False]

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,6 @@ from replay_cli.sandbox.meter import SECOND
 from replay_cli.sandbox.spool import FILE_NAME
 from tests.sandbox.client import (
     AUTH_TARGET,
-    BOUND_SECONDS,
     EVENT,
     EVENTS_TARGET,
     ask,
@@ -25,40 +24,9 @@ from tests.sandbox.client import (
     send,
     write_request,
 )
+from tests.sandbox.serving import FakeClock, last, until, with_sandbox
 
 POST_EVENT = write_request("POST", EVENTS_TARGET, json.dumps(EVENT).encode())
-
-
-class FakeClock:
-    def __init__(self) -> None:
-        self.now = 0
-
-    def __call__(self) -> int:
-        return self.now
-
-
-def with_sandbox(
-    test: Callable[[Sandbox], Awaitable[None]],
-    new_loop: Callable[[], asyncio.AbstractEventLoop] = asyncio.new_event_loop,
-    **settings: Any,
-) -> None:
-    async def run() -> None:
-        async with Sandbox(**settings) as sandbox:
-            await test(sandbox)
-
-    with asyncio.Runner(loop_factory=new_loop) as runner:
-        runner.run(run())
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(BOUND_SECONDS):
-        while not condition():  # noqa: ASYNC110 (no event to wait for: it is the server's state)
-            await asyncio.sleep(0.01)
-
-
-def last(sandbox: Sandbox) -> tuple[int | None, bool, str | None]:
-    *_, line = sandbox.received()
-    return line["status"], line["recorded"], line["fault"]
 
 
 def test_an_event_is_accepted_with_a_request_id_and_kept() -> None:

@@ -38,6 +38,15 @@ def test_a_body_of_several_lines_is_spooled_as_one(raw: bytes) -> None:
     spool.close()
 
 
+@pytest.mark.parametrize("depth", [500, *range(900, 1000)])
+def test_a_body_of_several_lines_is_spooled_however_deep(depth: int) -> None:
+    spool = Spool()
+    raw = b"[\n" * depth + b"]" * depth
+    spool.append(0.0, 200, False, None, read_body(raw))
+    assert len(list(spool.lines())) == 1
+    spool.close()
+
+
 def test_a_body_that_is_no_json_is_spooled_as_text() -> None:
     spool = Spool()
     spool.append(0.0, 400, False, None, read_body(b"{\xff\n" + b"x" * 5000))
