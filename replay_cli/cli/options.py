@@ -15,6 +15,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 MAX_RATE = 1_000_000.0
 REGIONS = tuple(f"DC_{n:02}" for n in range(1, 6))
+TYPES = ("track", "identify", "page", "screen", "group", "alias")
 
 
 class GroupedOption(click.Option):
@@ -126,6 +127,12 @@ class Instant(click.ParamType[datetime]):
         )
 
 
+class Line(click.types.StringParamType):
+    """A text that may have spaces in it: where the environment gives several, each has a line of its own."""
+
+    envvar_list_splitter = "\n"
+
+
 class Rate(click.ParamType[float]):
     """Attempts a second: a number more than 0."""
 
@@ -139,6 +146,23 @@ class Rate(click.ParamType[float]):
         if not 0 < rate <= MAX_RATE:
             self.fail(f"{value!r} is not a rate: use a number of attempts a second, for example 250", param, ctx)
         return rate
+
+
+class MessageCount(click.ParamType[int]):
+    """A number of messages: `1000000`, `500k`, `10M`."""
+
+    name = "n"
+    _UNITS = {"k": 1_000, "m": 1_000_000}  # noqa: RUF012 # a constant of click's own kind
+    _MOST = 1_000_000_000
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        if isinstance(value, int):
+            return value
+        text = str(value).strip().lower().replace("_", "").replace(",", "")
+        number, unit = (text[:-1], self._UNITS[text[-1]]) if text[-1:] in self._UNITS else (text, 1)
+        if not number.isascii() or not number.isdigit() or not 0 < int(number[:12]) * unit <= self._MOST:
+            self.fail(f"{value!r} is no number of messages: use for example 1000000, 500k or 10M", param, ctx)
+        return int(number) * unit
 
 
 class MostDeadLetters(click.ParamType[DeadLetterLimit]):
@@ -217,6 +241,107 @@ selection_options = _all(
             metavar="ID",
             help="Only from this Segment source, by the archive's folders; can be given several times.",
         ),
+        option(
+            WHAT,
+            "--windows",
+            type=PATH,
+            metavar="FILE",
+            help="Only known failures: what lies in a line of a CSV with the columns received_from, received_until, "
+            "source_id, event; an empty source_id or event is any.",
+        ),
+        option(
+            WHAT,
+            "--type",
+            multiple=True,
+            type=click.Choice(TYPES),
+            help="Only messages of this type; can be given several times.",
+        ),
+        option(
+            WHAT,
+            "--identify",
+            type=click.Choice(["all", "none"]),
+            default="all",
+            show_default=True,
+            help="none: no identifies, which overwrite newer traits with those of their time.",
+        ),
+        option(
+            WHAT,
+            "--event",
+            multiple=True,
+            type=Line(),
+            metavar="NAME",
+            help="Only this event, exactly, or by a pattern: Order*, also with ? and [a-z]; \\* is the sign itself. "
+            "Can be given several times. What has no event (identifies) is left out too.",
+        ),
+        option(
+            WHAT,
+            "--user-id",
+            multiple=True,
+            type=Line(),
+            metavar="ID",
+            help="Only messages with this user id; can be given several times.",
+        ),
+        option(
+            WHAT,
+            "--where",
+            metavar="FQL",
+            help="Only messages that this is true of, in the language of destination filters: "
+            "\"type = 'track' and properties.total > 100\".",
+        ),
+        option(
+            WHAT,
+            "--sample",
+            metavar="A-B%",
+            help="Only a part of the users: 0-1%, and 1-100% for exactly the rest. By user id, else anonymous id: what "
+            "a user did before being identified may fall elsewhere.",
+        ),
+        option(
+            WHAT,
+            "--require-consent",
+            multiple=True,
+            type=Line(),
+            metavar="CATEGORY",
+            help="Only with consent to this category, where the message says what was consented to; given several "
+            "times, to all. Which categories there are, the archive alone knows: a misspelt one leaves all these out.",
+        ),
+        option(
+            WHAT,
+            "--exclude-device-mode",
+            is_flag=True,
+            help="Nothing from the libraries for iOS, Android, React Native and the web: it may have reached MoEngage "
+            "by its own SDK.",
+        ),
+        option(
+            WHAT,
+            "--exclude-integrations",
+            is_flag=True,
+            help="Nothing that turned MoEngage off by its own integrations; by default these are ignored, as in "
+            "Segment's Replay.",
+        ),
+    ]
+)
+
+suppress_option = option(
+    WHAT,
+    "--suppress",
+    multiple=True,
+    type=PATH,
+    metavar="FILE",
+    help="Nothing of these people: user ids, e-mail addresses and anonymous ids, one a line or a CSV with columns "
+    "user_id, email, anonymous_id; .gz too. Read at each start; can be given several times.",
+)
+
+list_options = _all(
+    [
+        option(
+            WHAT,
+            "--only-ids",
+            type=PATH,
+            metavar="FILE",
+            help="Only messages whose message ids are listed: one a line, or a CSV with a column message_id; .gz too.",
+        ),
+        option(WHAT, "--except-ids", type=PATH, metavar="FILE", help="No messages whose message ids are listed."),
+        suppress_option,
     ]
 )
 
@@ -278,18 +403,51 @@ destination_options = _all(
 
 credential_options = _all(credentials)
 
+shape_options = _all(
+    [
+        option(
+            WHAT,
+            "--filters",
+            type=PATH,
+            help="The destination's filters, as Segment's API returns them (JSON): what they drop is left out.",
+        ),
+        option(
+            WHAT,
+            "--dedupe",
+            type=MessageCount(),
+            metavar="N",
+            help="Leave out a message whose id is among the N messages before it (1000000, 500k, 10M).",
+        ),
+    ]
+)
+
 mapping_options = _all(
     [
         option(
             AS_WHAT,
             "--api",
-            type=click.Choice(["actions"]),
+            type=click.Choice(["actions", "classic", "bulk"]),
             default="actions",
             show_default=True,
-            help="What Segment's MoEngage (Actions) destination sends.",
+            help="What Segment's MoEngage (Actions) destination sends, what its classic cloud mode sends (known users, "
+            "snake_case), or MoEngage's Data API in bulk (known users, many records a request).",
+        ),
+        option(
+            AS_WHAT,
+            "--mapping",
+            type=PATH,
+            help="Subscriptions and their mappings instead of the defaults: as Segment's API returns them (JSON), or "
+            "wishes (TOML): rename, drop, add, lowercase.",
         ),
         option(AS_WHAT, "--project-name", default="", help="MoEngage project: moe_project_name of every track."),
         option(AS_WHAT, "--update-existing-only", is_flag=True, help="Create no new users."),
+        option(
+            AS_WHAT,
+            "--stamp",
+            multiple=True,
+            metavar="KEY=VALUE",
+            help="A property on every replayed event, so that campaigns can exclude them; can be given several times.",
+        ),
         option(AS_WHAT, "--strict", is_flag=True, help="Reject what would only be warned about."),
     ]
 )
@@ -357,6 +515,31 @@ delivery_options = _all(
             type=MostDeadLetters(),
             help="Stop when more records than this (or this share) become dead letters.  "
             f"[default: {DEFAULT_BEFORE_SUCCESS} before the first success]",
+        ),
+        option(
+            DELIVERY,
+            "--bulk-refused",
+            type=click.Choice(["dead-letter", "split"]),
+            default="dead-letter",
+            show_default=True,
+            help="What to do with a refused bulk request whose reply names no element: give all of it up, or send its "
+            "halves, which doubles records if MoEngage took a part of it.",
+        ),
+        option(
+            DELIVERY,
+            "--users-per-minute",
+            type=click.IntRange(min=0),
+            default=10_000,
+            show_default=True,
+            help="With --api bulk: users and devices at most, 0 for no bound; the workspace's are shared, too.",
+        ),
+        option(
+            DELIVERY,
+            "--events-per-minute",
+            type=click.IntRange(min=0),
+            default=30_000,
+            show_default=True,
+            help="With --api bulk: events at most, 0 for no bound.",
         ),
         option(
             DELIVERY,

@@ -1,95 +1,61 @@
-"""Which of an archive's messages are meant: by receipt, by event time and by source (pure).
+"""Which of an archive's messages are meant: by receipt, event time, source and known failures, and by content (pure).
 
-The cut by receipt is exact: of two jobs that meet in an instant, one until it and one from it, each record is in
-exactly one. Folders are left out by what their paths tell (`layout`), so a record counts as received when its folder
-says it was: a `receivedAt` outside of its folder's day (or hour) is moved to the nearer end of it, and where there is
-no readable one, it is the beginning. Without either a record cannot be cut: both jobs skip it, as `no_received_at`.
+A record is left out for the first reason, in the order of `LEFT_OUT`, that applies: first what its path tells, then
+its times, then what is in it, from what is told at a glance to what has to be worked out.
 """
 
-import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from typing import Any, NamedTuple
+from dataclasses import dataclass, fields
+from datetime import datetime, timedelta
+from functools import cached_property, lru_cache
+from typing import Any
 
-from replay_cli.model import Message
-from replay_cli.segment.javascript import instant
+from replay_cli.segment.content import ANY, Content
+from replay_cli.segment.criteria import (
+    DEVICE_MODE,
+    IDENTIFY_LEFT_OUT,
+    INTEGRATION_OFF,
+    NO_CONSENT,
+    NOT_WHERE,
+    OTHER_EVENT,
+    OTHER_TYPE,
+    OTHER_USER,
+)
 from replay_cli.segment.layout import Span, folder_of, source_of, span
+from replay_cli.segment.period import ALWAYS, moved, read_length, write_instant, write_length
+from replay_cli.segment.period import Period as Period
+from replay_cli.segment.sampling import NOT_SAMPLED
+from replay_cli.segment.selector import Selector as Selector
+from replay_cli.segment.selector import all_of, always
+from replay_cli.segment.times import (
+    NO_RECEIVED_AT,
+    NO_TIMESTAMP,
+    OUTSIDE_EVENT_TIME,
+    OUTSIDE_RECEIVED,
+    happened_in,
+    received_in,
+)
+from replay_cli.segment.windows import OUTSIDE_WINDOWS, Windows
 
-OUTSIDE_RECEIVED = "outside_received_range"
-NO_RECEIVED_AT = "no_received_at"
-OUTSIDE_EVENT_TIME = "outside_event_time"
-NO_TIMESTAMP = "no_timestamp"
 OTHER_SOURCE = "other_source"
 UNKNOWN_SOURCE = "unknown_source"
 
-LEFT_OUT = (OUTSIDE_RECEIVED, NO_RECEIVED_AT, OUTSIDE_EVENT_TIME, NO_TIMESTAMP, OTHER_SOURCE, UNKNOWN_SOURCE)
-"""All reasons why a message is not meant."""
+LEFT_OUT = (
+    *(OTHER_SOURCE, UNKNOWN_SOURCE),
+    *(OUTSIDE_RECEIVED, NO_RECEIVED_AT, OUTSIDE_WINDOWS, OUTSIDE_EVENT_TIME, NO_TIMESTAMP),
+    *(OTHER_TYPE, IDENTIFY_LEFT_OUT, OTHER_EVENT, OTHER_USER),
+    *(DEVICE_MODE, INTEGRATION_OFF, NO_CONSENT, NOT_WHERE, NOT_SAMPLED),
+)
+"""All reasons why a message is not meant: a record has the first of them that applies."""
 
 DEFAULT_LATE = timedelta(days=7)
 EARLY = timedelta(days=1)
 """How long before its `timestamp` an event may have been received: what sets the timestamp may run fast."""
-
-Selector = Callable[[Message], str | None]
-"""Gives the reason why a message is not meant; None when it is."""
-
-_ISO_LENGTH = len("2025-03-01T10:00:00.000Z")
-_UNITS = {"d": timedelta(days=1), "h": timedelta(hours=1), "m": timedelta(minutes=1), "s": timedelta(seconds=1)}
-_LATE = re.compile(r"([0-9]+(?:\.[0-9]+)?)([dhms])")
+_FOLDERS = 64
+"""So many folders' selectors are kept: objects, and the batches of one, are asked about one after the other."""
 
 
-class Period(NamedTuple):
-    """A half-open period in UTC, from `start` to before `until`; `None` is no bound."""
-
-    start: datetime | None = None
-    until: datetime | None = None
-
-    @property
-    def is_always(self) -> bool:
-        """Whether it has no bounds."""
-        return self.start is None and self.until is None
-
-    def contains(self, seconds: float) -> bool:
-        """Tell whether an instant, in POSIX seconds, lies in it."""
-        return (self.start is None or self.start.timestamp() <= seconds) and (
-            self.until is None or seconds < self.until.timestamp()
-        )
-
-    def meets(self, other: Span | None) -> bool:
-        """Tell whether anything of a span lies in it; what is not known (None) could."""
-        return other is None or (
-            (self.start is None or self.start < other.until) and (self.until is None or other.first < self.until)
-        )
-
-    def overlaps(self, other: "Period") -> bool:
-        """Tell whether any instant lies in both."""
-        starts = [start for start in (self.start, other.start) if start is not None]
-        ends = [until for until in (self.until, other.until) if until is not None]
-        return not starts or not ends or max(starts) < min(ends)
-
-    def is_within(self, other: "Period") -> bool:
-        """Tell whether another period has all of it."""
-        return (other.start is None or (self.start is not None and other.start <= self.start)) and (
-            other.until is None or (self.until is not None and self.until <= other.until)
-        )
-
-    def cut(self, other: Span) -> "Period":
-        """Return the bounds that lie inside of a span which it meets: those outside decide nothing in there."""
-        return Period(
-            self.start if self.start is not None and other.first < self.start else None,
-            self.until if self.until is not None and self.until < other.until else None,
-        )
-
-    def __str__(self) -> str:
-        start = "" if self.start is None else f"from {_iso(self.start)}"
-        until = "" if self.until is None else f"until {_iso(self.until)}"
-        return f"{start} {until}".strip() or "at any time"
-
-
-_ALWAYS = Period()
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Selection:
     """Which messages a job sends; by default all.
 
@@ -101,62 +67,69 @@ class Selection:
         late: how long after its time an event may have been received.
         source_ids: the sources; none are all. A source is known by its folder only: a message's `projectId` is not
             taken for it, so what lies in no source's folder is skipped as `unknown_source`.
+        windows: known failures; None is all. Where every one names a source, the same holds.
+        content: what is in the message.
     """
 
-    received: Period = _ALWAYS
-    event_time: Period = _ALWAYS
+    received: Period = ALWAYS
+    event_time: Period = ALWAYS
     late: timedelta = DEFAULT_LATE
     source_ids: frozenset[str] = frozenset()
+    windows: Windows | None = None
+    content: Content = ANY
 
     @property
     def is_everything(self) -> bool:
         """Whether it leaves nothing out."""
-        return self.received.is_always and self.event_time.is_always and not self.source_ids
+        return not self._cuts_times and not self.source_ids and self.content.is_any
 
     @property
     def looked_for(self) -> Period:
         """When what has events of the event time was received, with its margins."""
         start, until = self.event_time
         return Period(
-            None if start is None else _moved(start, -EARLY), None if until is None else _moved(until, self.late)
+            None if start is None else moved(start, -EARLY), None if until is None else moved(until, self.late)
         )
 
     def is_within(self, other: "Selection") -> bool:
-        """Tell whether another selection means all that this one means."""
+        """Tell whether another selection surely means all that this one means."""
         return (
             self.received.is_within(other.received)
             and self.event_time.is_within(other.event_time)
+            and self.looked_for.is_within(other.looked_for)
             and (not other.source_ids or (bool(self.source_ids) and self.source_ids <= other.source_ids))
+            and (other.windows is None or (self.windows is not None and self.windows.is_within(other.windows)))
+            and self.content.is_within(other.content)
         )
 
     def wants_folder(self, folder: str) -> bool:
         """Tell whether anything in or below a folder (its path ends in "/") can be meant, by its path."""
-        return self._reason_against(folder) is None
+        source = source_of(folder) if self._tells_sources else None
+        known = span(folder) if self._cuts_times else None
+        if source is not None and self.source_ids and source not in self.source_ids:
+            return False
+        return self._may_be_received(known) and (self.windows is None or self.windows.meets(source, known))
 
     def wants_object(self, uri: str) -> bool:
         """Tell whether anything in an object can be meant, by its path."""
         return self.wants_folder(folder_of(uri))
 
-    def for_object(self, uri: str) -> Selector | None:
-        """Return what decides for each message of an object; None when all of them are meant."""
-        if self.is_everything:
-            return None
-        folder = folder_of(uri)
-        against = self._reason_against(folder)
-        if against is None and self.source_ids and source_of(folder) is None:
-            against = UNKNOWN_SOURCE
-        if against is not None:
-            return lambda _message: against
+    def cuts_folder(self, folder: str) -> bool:
+        """Tell whether of what is below a folder perhaps only a part can be meant, by the times in the paths."""
         known = span(folder)
-        received = self.received if known is None else self.received.cut(known)
-        selectors = []
-        if not received.is_always:
-            # In a dated folder a missing time is its first instant, which a start that cuts the folder leaves out.
-            without = NO_RECEIVED_AT if known is None else None if received.start is None else OUTSIDE_RECEIVED
-            selectors.append(_in_period("receivedAt", received, OUTSIDE_RECEIVED, without))
-        if not self.event_time.is_always:
-            selectors.append(_in_period("timestamp", self.event_time, OUTSIDE_EVENT_TIME, NO_TIMESTAMP))
-        return _all_of(selectors)
+        if known is None:
+            return True
+        if not all(period.cut(known).is_always for period in (self.received, self.looked_for)):
+            return True
+        return self.windows is not None and not self.windows.covers(source_of(folder), known)
+
+    def for_object(self, uri: str) -> Selector | None:
+        """Return what decides for each message of an object; None when all of them are meant.
+
+        Raises:
+            PointedError: the condition cannot be understood.
+        """
+        return None if self.is_everything else self._for_folder(folder_of(uri))
 
     def settings(self) -> dict[str, Any]:
         """Return what a checkpoint keeps of it: by option, what is set."""
@@ -166,12 +139,14 @@ class Selection:
             "from": self.event_time.start,
             "until": self.event_time.until,
         }
-        settings: dict[str, Any] = {name: _iso(bound) for name, bound in bounds.items() if bound is not None}
+        settings: dict[str, Any] = {name: write_instant(bound) for name, bound in bounds.items() if bound is not None}
         if self.event_time.until is not None:  # otherwise it decides nothing
-            settings["late"] = _brief(self.late)
+            settings["late"] = write_length(self.late)
         if self.source_ids:
             settings["source_id"] = sorted(self.source_ids)
-        return settings
+        if self.windows is not None:
+            settings["windows"] = self.windows.settings()
+        return settings | self.content.settings()
 
     @classmethod
     def from_settings(cls, settings: Mapping[str, Any]) -> "Selection":
@@ -184,8 +159,10 @@ class Selection:
         return cls(
             Period(bound("received_from"), bound("received_until")),
             Period(bound("from"), bound("until")),
-            _length(settings["late"]) if settings.get("late") else DEFAULT_LATE,
+            read_length(settings["late"]) if settings.get("late") else DEFAULT_LATE,
             frozenset(settings.get("source_id") or ()),
+            Windows.from_settings(settings["windows"]) if settings.get("windows") else None,
+            Content.from_settings(settings),
         )
 
     def explain(self) -> list[str]:
@@ -194,86 +171,51 @@ class Selection:
         if not self.received.is_always:
             lines.append(f"received {self.received}")
         if not self.event_time.is_always:
-            late = "" if self.event_time.until is None else f" (--late {_brief(self.late)})"
+            late = "" if self.event_time.until is None else f" (--late {write_length(self.late)})"
             lines.append(f"event time {self.event_time}: reads what was received {self.looked_for}{late}")
         if self.source_ids:
             lines.append(f"sources: {', '.join(sorted(self.source_ids))}")
-        return lines
+        if self.windows is not None:
+            lines.append(self.windows.explain())
+        return lines + self.content.explain()
 
-    def _reason_against(self, folder: str) -> str | None:
-        """Return why nothing below a folder can be meant; None when something can."""
-        if not (self.received.is_always and self.event_time.is_always):
-            known = span(folder)
-            if not (self.received.meets(known) and self.looked_for.meets(known)):
-                return OUTSIDE_RECEIVED
-        if self.source_ids and (source := source_of(folder)) is not None and source not in self.source_ids:
-            return OTHER_SOURCE
-        return None
+    @property
+    def _cuts_times(self) -> bool:
+        return not (self.received.is_always and self.event_time.is_always and self.windows is None)
+
+    @property
+    def _tells_sources(self) -> bool:
+        return bool(self.source_ids) or self.windows is not None
+
+    @cached_property
+    def _for_folder(self) -> Callable[[str], Selector | None]:
+        return lru_cache(_FOLDERS)(self._select)
+
+    def _select(self, folder: str) -> Selector | None:
+        """Make what decides for the messages of the objects in a folder."""
+        source, known = source_of(folder), span(folder)
+        if source is None and (self.source_ids or (self.windows is not None and self.windows.sources)):
+            return always(UNKNOWN_SOURCE)
+        if self.source_ids and source not in self.source_ids:
+            return always(OTHER_SOURCE)
+        if not self._may_be_received(known):
+            return always(OUTSIDE_RECEIVED)
+        return all_of(
+            [
+                received_in(self.received, known),
+                None if self.windows is None else self.windows.selector(source, known),
+                happened_in(self.event_time),
+                self.content.selector,
+            ]
+        )
+
+    def _may_be_received(self, known: Span | None) -> bool:
+        """Tell whether what was received in a span can be meant; what is not known (None) could."""
+        return self.received.meets(known) and self.looked_for.meets(known)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out what was compiled: it cannot be pickled, and is made again where it is needed."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
 
 
 EVERYTHING = Selection()
-
-
-def _in_period(name: str, period: Period, outside: str, without: str | None) -> Selector:
-    """Make the selector by a time of the message.
-
-    Args:
-        name: the time's name.
-        period: what it has to lie in.
-        outside: the reason when it does not.
-        without: the reason, or none, when there is no time that can be read.
-    """
-    # Every replayed message may pass here, so the form that nearly all have is read by the fastest reader.
-    start = period.start or datetime.min.replace(tzinfo=UTC)
-    until, read = period.until, datetime.fromisoformat
-
-    def by_any_form(time: object) -> str | None:
-        seconds = instant(time)
-        if seconds is None:
-            return without
-        return None if period.contains(seconds) else outside
-
-    def select(message: Message) -> str | None:
-        time = message.get(name)
-        if time.__class__ is str and len(time) == _ISO_LENGTH and time[7] == "-" and time[-1] == "Z":
-            try:
-                moment = read(time)
-            except ValueError:
-                return by_any_form(time)
-            return None if start <= moment and (until is None or moment < until) else outside
-        return by_any_form(time)
-
-    return select
-
-
-def _all_of(selectors: list[Selector]) -> Selector | None:
-    if len(selectors) < 2:
-        return selectors[0] if selectors else None
-    first, second = selectors
-    return lambda message: first(message) or second(message)
-
-
-def _moved(moment: datetime, by: timedelta) -> datetime | None:
-    try:
-        return moment + by
-    except OverflowError:  # beyond all dates, where nothing lies
-        return None
-
-
-def _iso(moment: datetime) -> str:
-    return moment.isoformat().replace("+00:00", "Z")
-
-
-def _brief(length: timedelta) -> str:
-    """Write a length of time in the largest unit that divides it: `7d`, `36h`, `0.5s`."""
-    for unit, one in _UNITS.items():
-        if not length % one:
-            return f"{length // one}{unit}"
-    return f"{length / _UNITS['s']:f}s"
-
-
-def _length(text: str) -> timedelta:
-    match = _LATE.fullmatch(text)
-    if match is None:
-        raise ValueError(f"{text!r} is not a length of time")
-    return float(match[1]) * _UNITS[match[2]]

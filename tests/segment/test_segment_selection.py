@@ -1,6 +1,8 @@
 """What is meant by a selection, and that two jobs which meet in an instant send every record exactly once."""
 
 import json
+import pickle
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -9,18 +11,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from replay_cli.model import Message
-from replay_cli.segment.layout import Span, folder_of
-from replay_cli.segment.selection import (
-    EVERYTHING,
-    NO_RECEIVED_AT,
-    NO_TIMESTAMP,
-    OTHER_SOURCE,
-    OUTSIDE_EVENT_TIME,
-    OUTSIDE_RECEIVED,
-    UNKNOWN_SOURCE,
-    Period,
-    Selection,
+from replay_cli.segment.content import ANY, Content
+from replay_cli.segment.criteria import (
+    DEVICE_MODE,
+    IDENTIFY_LEFT_OUT,
+    INTEGRATION_OFF,
+    NO_CONSENT,
+    NOT_WHERE,
+    OTHER_EVENT,
+    OTHER_TYPE,
+    OTHER_USER,
 )
+from replay_cli.segment.layout import Span, folder_of
+from replay_cli.segment.period import Period
+from replay_cli.segment.sampling import NOT_SAMPLED, Sample
+from replay_cli.segment.selection import EVERYTHING, LEFT_OUT, OTHER_SOURCE, UNKNOWN_SOURCE, Selection
+from replay_cli.segment.times import NO_RECEIVED_AT, NO_TIMESTAMP, OUTSIDE_EVENT_TIME, OUTSIDE_RECEIVED
+from replay_cli.segment.windows import OUTSIDE_WINDOWS, Window, Windows
 
 DAY = "segment-logs/src1/1740787200000/"  # 2025-03-01
 HOUR = "data/src1/segment_type=track/day=2025-03-01/hr=10/"
@@ -267,13 +274,25 @@ def test_two_jobs_that_meet_in_an_instant_send_each_record_once(
 
 
 BOUNDS = st.none() | MOMENTS
-PERIODS = st.builds(Period, BOUNDS, BOUNDS)
+SELECTED_PERIODS = st.builds(Period, BOUNDS, BOUNDS)
 SELECTIONS = st.builds(
     Selection,
-    received=PERIODS,
-    event_time=PERIODS,
+    received=SELECTED_PERIODS,
+    event_time=SELECTED_PERIODS,
     late=st.timedeltas(timedelta(0), timedelta(days=40)),
     source_ids=st.frozensets(st.sampled_from(["src1", "src2", 'é, "x"'])),
+    windows=st.none()
+    | st.lists(
+        st.builds(
+            lambda start, hours, source: Window(start, start + timedelta(hours=hours), source),
+            MOMENTS,
+            st.integers(1, 50),
+            st.sampled_from(["", "src1"]),
+        ),
+        min_size=1,
+        max_size=3,
+    ).map(Windows.of),
+    content=st.sampled_from([ANY, Content(types=frozenset({"track"})), Content(sample=Sample.read("0-50%"))]),
 )
 
 
@@ -296,6 +315,7 @@ def test_settings_keep_what_is_set(selection: Selection) -> None:
     assert again.source_ids == selection.source_ids
     assert again.late == selection.late or selection.event_time.until is None
     assert again.looked_for == selection.looked_for
+    assert (again.windows, again.content) == (selection.windows, selection.content)
     assert (selection.settings() == {}) is selection.is_everything
     assert bool(selection.explain()) is not selection.is_everything
 
@@ -360,3 +380,76 @@ def test_a_selection_is_within_another_by_its_times_and_by_its_sources() -> None
     assert not Selection(received=march).is_within(Selection(received=march, source_ids=ab))
     assert not Selection(received=march, source_ids=ab).is_within(Selection(received=march, source_ids=a))
     assert not EVERYTHING.is_within(Selection(event_time=march))
+
+
+def test_who_looks_for_late_events_longer_means_more() -> None:
+    """Though the event time is the same: folders are read that the other leaves out."""
+    week, month = (by_event("2025-01-01", "2025-02-01", late=timedelta(days=days)) for days in (7, 30))
+    assert week.is_within(month)
+    assert not month.is_within(week)
+
+
+@given(SELECTIONS, SELECTIONS, FOLDERS, st.lists(MESSAGES, max_size=5))
+def test_what_is_within_means_nothing_that_the_other_does_not(
+    one: Selection, other: Selection, folder: str, messages: list[Message]
+) -> None:
+    narrower = [
+        one,
+        replace(other, received=one.received),
+        replace(other, event_time=one.event_time, late=one.late),
+        replace(other, source_ids=one.source_ids, windows=one.windows),
+        replace(other, content=one.content),
+    ]
+    for selection in narrower:
+        if selection.is_within(other) and selection.wants_object(f"{folder}x.gz"):
+            meant = [message for message in messages if judge(selection, folder, message) is None]
+            assert [judge(other, folder, message) for message in meant] == [None] * len(meant)
+            assert not meant or other.wants_object(f"{folder}x.gz")
+
+
+ONE_BY_ONE: dict[str, tuple[Selection, str, Message]] = {
+    OTHER_SOURCE: (Selection(source_ids=frozenset({"src2"})), DAY, {}),
+    UNKNOWN_SOURCE: (Selection(source_ids=frozenset({"src2"})), FLAT, {}),
+    OUTSIDE_RECEIVED: (by_receipt("2025-03-02", None), FLAT, {"receivedAt": "2025-03-01"}),
+    NO_RECEIVED_AT: (by_receipt("2025-03-02", None), FLAT, {}),
+    OUTSIDE_WINDOWS: (
+        Selection(windows=Windows.of([Window(at("2025-03-02"), at("2025-03-03"))])),
+        FLAT,
+        {"receivedAt": "2025-03-01"},
+    ),
+    OUTSIDE_EVENT_TIME: (by_event("2025-03-02", None), FLAT, {"timestamp": "2025-03-01"}),
+    NO_TIMESTAMP: (by_event("2025-03-02", None), FLAT, {}),
+    OTHER_TYPE: (Selection(content=Content(types=frozenset({"track"}))), FLAT, {}),
+    IDENTIFY_LEFT_OUT: (Selection(content=Content(without_identifies=True)), FLAT, {"type": "identify"}),
+    OTHER_EVENT: (Selection(content=Content(events=frozenset({"a"}))), FLAT, {}),
+    OTHER_USER: (Selection(content=Content(user_ids=frozenset({"a"}))), FLAT, {}),
+    DEVICE_MODE: (
+        Selection(content=Content(without_device_mode=True)),
+        FLAT,
+        {"context": {"library": {"name": "analytics.js"}}},
+    ),
+    INTEGRATION_OFF: (Selection(content=Content(without_turned_off=True)), FLAT, {"integrations": {"All": False}}),
+    NO_CONSENT: (Selection(content=Content(consent=frozenset({"ads"}))), FLAT, {"context": {"consent": 0}}),
+    NOT_WHERE: (Selection(content=Content(where="type = 'track'")), FLAT, {}),
+    NOT_SAMPLED: (Selection(content=Content(sample=Sample.read("99-100%"))), FLAT, {"userId": "user-1"}),
+}
+
+
+@pytest.mark.parametrize("reason", LEFT_OUT)
+def test_each_criterion_has_a_reason_of_its_own(reason: str) -> None:
+    selection, folder, message = ONE_BY_ONE[reason]
+    assert judge(selection, folder, message) == reason
+
+
+def test_a_selection_can_be_a_key_and_travel_after_it_was_used() -> None:
+    selection, folder, message = ONE_BY_ONE[OUTSIDE_WINDOWS]
+    selection = replace(selection, content=Content(where="type = 'track'"))
+    before = judge(selection, folder, message)
+    again = pickle.loads(pickle.dumps(selection))
+    assert (again, hash(again)) == (selection, hash(selection))
+    assert judge(again, folder, message) == before
+
+
+def test_what_was_made_for_a_folder_is_made_once() -> None:
+    selection, folder, _ = ONE_BY_ONE[OUTSIDE_WINDOWS]
+    assert selection.for_object(f"{folder}a.gz") is selection.for_object(f"{folder}b.gz")
