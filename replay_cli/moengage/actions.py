@@ -10,14 +10,18 @@ from typing import Any
 from urllib.parse import quote
 
 from replay_cli.model import Message
-from replay_cli.moengage.mapping import Draft, Mapping, UnmappableError
-from replay_cli.segment.javascript import is_date_like, is_usual_date, number_to_string, string_to_number
-
-_ABSENT: Any = object()
-_KINDS = {list: "an array", dict: "an object", str: "a string", bool: "a boolean", type(None): "null"}
-_REASONS = {"userId": "user_id", "anonymousId": "anonymous_id"} | {
-    f"context.{field}": field.replace(".", "_") for field in ("app.version", "os.name", "library.version")
-}
+from replay_cli.moengage.fields import (
+    ABSENT,
+    coerce_nullable_string,
+    coerce_required,
+    coerce_string,
+    coerce_timestamp,
+    is_object,
+    lanes,
+    refuse,
+)
+from replay_cli.moengage.mapping import Draft, Mapping
+from replay_cli.segment.javascript import is_usual_date
 
 
 def actions_mapping(workspace_id: str, project_name: str = "", *, update_existing_only: bool = False) -> Mapping:
@@ -39,7 +43,7 @@ def actions_mapping(workspace_id: str, project_name: str = "", *, update_existin
         else:
             return ()
         user, anonymous = body.get("user_id"), body.get("anonymous_id")
-        return ((path, body, ("u" + user, "a" + anonymous) if user and anonymous else _users(user, anonymous)),)
+        return ((path, body, ("u" + user, "a" + anonymous) if user and anonymous else lanes(user, anonymous)),)
 
     return map_message
 
@@ -55,183 +59,82 @@ def _track(message: Message, project_name: str, update_existing_only: bool) -> d
     properties, timestamp = get("properties"), get("timestamp")
     problems: list[str] = []
     if event.__class__ is not str or not event:
-        event = _string(event, "event", problems)
-        if event is None:
-            problems.append("event is missing")
+        event = coerce_required(event, "event", problems)
     body: dict[str, Any] = {"type": "track"}
     if user.__class__ is not str or not user:
-        user = _string(user, "userId", problems)
+        user = coerce_string(user, "userId", problems)
     if user is not None:
         body["user_id"] = user
     if anonymous.__class__ is not str or not anonymous:
-        anonymous = _string(anonymous, "anonymousId", problems)
+        anonymous = coerce_string(anonymous, "anonymousId", problems)
     if anonymous is not None:
         body["anonymous_id"] = anonymous
     body["event"] = event
     body["context"] = _context(get("context"), problems)
-    if properties.__class__ is dict or _is_object(properties, "properties", problems):
+    if properties.__class__ is dict or is_object(properties, "properties", problems):
         body["properties"] = properties
     if project_name:
         body["properties"] = {**body.get("properties", {}), "moe_project_name": project_name}
     if timestamp.__class__ is str and is_usual_date(timestamp):
         body["timestamp"] = timestamp
     elif timestamp is not None and timestamp != "":
-        body["timestamp"] = _timestamp(timestamp, problems)
+        body["timestamp"] = coerce_timestamp(timestamp, problems)
     body["update_existing_only"] = update_existing_only
     if problems:
-        _refuse(problems)
+        refuse(problems)
     return body
 
 
 def _identify(message: Message, update_existing_only: bool) -> dict[str, Any]:
     get = message.get
-    user, anonymous = get("userId", _ABSENT), get("anonymousId", _ABSENT)
+    user, anonymous = get("userId", ABSENT), get("anonymousId", ABSENT)
     traits, timestamp = get("traits"), get("timestamp")
     problems: list[str] = []
     body: dict[str, Any] = {"type": "identify"}
     if user.__class__ is not str or not user:
-        user = _nullable_string(user, "userId", problems)
-    if user is not _ABSENT:
+        user = coerce_nullable_string(user, "userId", problems)
+    if user is not ABSENT:
         body["user_id"] = user
-    if traits.__class__ is dict or _is_object(traits, "traits", problems):
+    if traits.__class__ is dict or is_object(traits, "traits", problems):
         body["traits"] = traits
     body["context"] = _context(get("context"), problems)
     if anonymous.__class__ is not str or not anonymous:
-        anonymous = _nullable_string(anonymous, "anonymousId", problems)
-    if anonymous is not _ABSENT:
+        anonymous = coerce_nullable_string(anonymous, "anonymousId", problems)
+    if anonymous is not ABSENT:
         body["anonymous_id"] = anonymous
     if timestamp.__class__ is str and is_usual_date(timestamp):
         body["timestamp"] = timestamp
     elif timestamp is not None and timestamp != "":
-        body["timestamp"] = _timestamp(timestamp, problems)
+        body["timestamp"] = coerce_timestamp(timestamp, problems)
     body["update_existing_only"] = update_existing_only
     if problems:
-        _refuse(problems)
+        refuse(problems)
     return body
 
 
-def _users(user: str | None, anonymous: str | None) -> tuple[str, ...]:
-    if user:
-        return ("u" + user,)
-    if anonymous:
-        return ("a" + anonymous,)
-    raise UnmappableError("no_identity", "neither userId nor anonymousId: nobody could receive it")
-
-
 def _context(context: Any, problems: list[str]) -> dict[str, Any]:
-    if context.__class__ is not dict:
-        return {"app": {}, "os": {}, "library": {}}
-    try:
-        # Nearly every context: three texts. A comparison of classes is the cheapest test there is.
-        app, os, library = context["app"]["version"], context["os"]["name"], context["library"]["version"]
-        if app.__class__ is os.__class__ is library.__class__ is str and app and os and library:
-            return {"app": {"version": app}, "os": {"name": os}, "library": {"version": library}}
-    except (KeyError, TypeError):
-        pass
+    if context.__class__ is dict:
+        try:
+            # Nearly every context: three texts. A comparison of classes is the cheapest test there is.
+            app, os, library = context["app"]["version"], context["os"]["name"], context["library"]["version"]
+            if app.__class__ is os.__class__ is library.__class__ is str and app and os and library:
+                return {"app": {"version": app}, "os": {"name": os}, "library": {"version": library}}
+        except (KeyError, TypeError):
+            pass
     return {
-        "app": _section(context.get("app"), "version", "app.version", problems),
-        "os": _section(context.get("os"), "name", "os.name", problems),
-        "library": _section(context.get("library"), "version", "library.version", problems),
+        "app": _section(context, "app", "version", problems),
+        "os": _section(context, "os", "name", problems),
+        "library": _section(context, "library", "version", problems),
     }
 
 
-def _section(section: Any, key: str, field: str, problems: list[str]) -> dict[str, str]:
-    if section.__class__ is not dict:
-        return {}
-    value = section.get(key)
-    if value.__class__ is not str or not value:
-        value = _string(value, "context." + field, problems)
-        if value is None:
-            return {}
-    return {key: value}
+def _section(context: Any, section: str, key: str, problems: list[str]) -> dict[str, str]:
+    value = coerce_string(_step(_step(context, section), key), f"context.{section}.{key}", problems)
+    return {} if value is None else {key: value}
 
 
-def _string(value: Any, field: str, problems: list[str]) -> str | None:
-    """Coerce to a string field's value; None when it is absent (missing, null or empty)."""
-    if value is None or value == "":
-        return None
-    if value.__class__ is list and len(value) == 1:
-        value = value[0]
-        if value is None or value.__class__ is str:
-            return value or ""
-    if value.__class__ is str:
-        return str(value)
-    text = _scalar_text(value)
-    if text is None:
-        problems.append(f"{field} must be a string, not {_kind(value)}")
-    return text
-
-
-def _nullable_string(value: Any, field: str, problems: list[str]) -> Any:
-    """Coerce an identify's id: as `_string`, but null reaches the wire and one-element arrays fare worse.
-
-    Ajv's union types make `["a"]` a failure, `[""]` null and `[null]` empty: executed, not designed.
-    """
-    if value is _ABSENT or value is None:
-        return value
-    if value == "":
-        return _ABSENT
-    if value.__class__ is list and len(value) == 1:
-        value = value[0]
-        if value is None:
-            return ""
-        if value == "":
-            return None
-    text = _scalar_text(value)
-    if text is None:
-        problems.append(f"{field} must be a string or null, not {_kind(value)}")
-    return text
-
-
-def _scalar_text(value: Any) -> str | None:
-    if value.__class__ is bool:
-        return "true" if value else "false"
-    if value.__class__ is int or value.__class__ is float:
-        return number_to_string(value)
-    return None
-
-
-def _is_object(value: Any, field: str, problems: list[str]) -> bool:
-    """Tell whether a value is an object; anything else but an absent value is a problem."""
-    if value.__class__ is dict:
-        return True
-    if value is not None and value != "":
-        problems.append(f"{field} must be an object, not {_kind(value)}")
-    return False
-
-
-def _timestamp(value: Any, problems: list[str]) -> Any:
-    """Return the timestamp as it goes out: strings and numbers pass, a string must look like a date."""
-    if value.__class__ is int or value.__class__ is float:
-        return value
-    if value.__class__ is list and len(value) == 1:
-        value = _lone_timestamp(value[0])
-        if value.__class__ is float:
-            return value
-    if value.__class__ is not str:
-        problems.append(f"timestamp must be a string or number, not {_kind(value)}")
-    elif not is_date_like(value):
-        problems.append(f"timestamp does not look like a date: {value[:40]!r}")
-    return value
-
-
-def _lone_timestamp(value: Any) -> Any:
-    """Coerce the one element of an array: numbers become text, numeric text a number, other text a failure."""
-    if value is None:
-        return ""
-    if value.__class__ is str:
-        number = string_to_number(value) if value else None
-        return [value] if number is None else number
-    text = _scalar_text(value)
-    return value if text is None else text
-
-
-def _kind(value: Any) -> str:
-    return _KINDS.get(type(value), "a number")
-
-
-def _refuse(problems: list[str]) -> None:
-    field, verb = problems[0].split(" ", 2)[:2]
-    raise UnmappableError(
-        f"{'missing' if verb == 'is' else 'invalid'}_{_REASONS.get(field, field)}", "; ".join(problems)
-    )
+def _step(parent: Any, key: str) -> Any:
+    """Go one step of a path: JavaScript's falsy values end the walk and are found, so `{"app": 0}` gives "0"."""
+    if parent.__class__ is dict:
+        return parent.get(key)
+    return None if parent or parent.__class__ is list else parent

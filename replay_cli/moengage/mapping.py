@@ -47,7 +47,8 @@ Pack = Callable[[Sequence[Request]], list[Request]]
 class Api(NamedTuple):
     """One way to hand messages to MoEngage.
 
-    `max_body_bytes` holds for each request; without `pack`, every draft is a request of its own.
+    `max_body_bytes` holds for each request; without `pack`, every draft is a request of its own. `time_of` tells when
+    a draft's body says that it happened, for mappings that may take another time than the message's.
     """
 
     name: str
@@ -55,3 +56,4 @@ class Api(NamedTuple):
     check: Check
     max_body_bytes: int
     pack: Pack | None = None
+    time_of: Callable[[dict[str, Any]], object] | None = None

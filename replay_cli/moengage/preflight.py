@@ -1,43 +1,74 @@
 """MoEngage's documented limits, checked before anything is sent.
 
 What MoEngage would reject is rejected here with the reason; what it would take, but not as meant, is a warning.
+Nearly every message is ordinary, and costs a few searches of its JSON at the speed of C; the others are looked at
+exactly, by the rules in `limits`.
 """
 
-from typing import NoReturn
+from collections.abc import Sequence
+from typing import Any, NoReturn
 
-from replay_cli.moengage.mapping import UnmappableError
+from replay_cli.moengage.limits import (
+    LONGEST_RESERVED_ID,
+    MOST_EVENT_ATTRIBUTES,
+    MOST_NAME,
+    MOST_OBJECT_BYTES,
+    MOST_TEXT,
+    RESERVED_ATTRIBUTES,
+    RESERVED_ID,
+    RESERVED_IDS,
+    RULES,
+    Findings,
+    Verdict,
+    inspect_event_name,
+    inspect_properties,
+    inspect_traits,
+    inspect_user,
+    is_plain_key,
+    is_plain_name,
+    is_reserved,
+)
+from replay_cli.moengage.mapping import Check, Concern, UnmappableError
+from replay_cli.moengage.ordinary import KnownNames, are_scalars, has_ordinary_values, has_short_texts
+
+__all__ = [
+    "MAX_BODY_BYTES",
+    "MAX_BULK_BYTES",
+    "MISSING_TIME",
+    "RESERVED_ID",
+    "RESERVED_IDS",
+    "is_reserved",
+    "make_check",
+    "refuse_future",
+    "refuse_size",
+]
 
 MAX_BODY_BYTES = 128_000
 """128 KB a request, else 413 (documented; 1 KB taken as 1,000 bytes, the safe reading)."""
-
-RESERVED_IDS = frozenset(
-    [
-        "unknown",
-        "guest",
-        "null",
-        "0",
-        "1",
-        "2",
-        "-1",
-        "-2",
-        "true",
-        "false",
-        "na",
-        "n/a",
-        "none",
-        "user_attribute_unique_id",
-        "dummy_seller_code",
-        "user_id",
-        "id",
-        "customer_id",
-        "uid",
-        "userid",
-    ]
-)
-"""Ids that MoEngage does not take for a user (documented; any case)."""
+MAX_BULK_BYTES = 100_000
+"""100 KB a bulk request (documented; likewise)."""
 
 MISSING_TIME = "missing_time"
-RESERVED_ID = "reserved_id"
+
+_TOO_SHORT = MOST_TEXT + 80
+"""A body of so many bytes has no text that is too long: what every body has around it takes more than the rest."""
+_NOTHING: dict[str, Any] = {}
+
+
+def make_check(api: str) -> Check:
+    """Make the check of an API's bodies.
+
+    Args:
+        api: `actions` or `classic` (bodies for the Segment endpoint), or `bulk`.
+
+    Raises:
+        ValueError: there is no such API.
+    """
+    if api in ("actions", "classic"):
+        return _segment_check()
+    if api == "bulk":
+        return _bulk_check()
+    raise ValueError(f"{api!r} is no API")
 
 
 def refuse_future(timestamp: object) -> NoReturn:
@@ -49,15 +80,110 @@ def refuse_future(timestamp: object) -> NoReturn:
     raise UnmappableError("future_date", f"dated {timestamp}, which is in the future")
 
 
-def is_reserved(user: str) -> bool:
-    """Tell whether MoEngage does not take a user id: a reserved one, or one shorter than two characters."""
-    return len(user) < 2 or user.lower() in RESERVED_IDS
-
-
-def refuse_size(body: bytes) -> NoReturn:
+def refuse_size(body: bytes, most: int = MAX_BODY_BYTES) -> NoReturn:
     """Refuse a body that MoEngage would answer with 413.
 
     Raises:
         UnmappableError: `too_large`.
     """
-    raise UnmappableError("too_large", f"a body of {len(body):,} bytes; MoEngage takes {MAX_BODY_BYTES:,}")
+    raise UnmappableError("too_large", f"a body of {len(body):,} bytes; MoEngage takes {most:,}")
+
+
+def _segment_check() -> Check:
+    properties, traits, keys = KnownNames(is_plain_name), KnownNames(_is_plain_trait), KnownNames(is_plain_key)
+    include_properties, include_traits = properties.include, traits.include
+
+    def check(body: dict[str, Any], wire: bytes) -> Sequence[Concern]:
+        # Every replayed message passes here, so the screens are in line.
+        get = body.get
+        user, event = get("user_id"), get("event")
+        if event is None:
+            attributes, include, learn = get("traits", _NOTHING), include_traits, traits.learn
+        else:
+            attributes, include, learn = get("properties", _NOTHING), include_properties, properties.learn
+        if (
+            (user is None or len(user) > LONGEST_RESERVED_ID or (len(user) > 1 and user.lower() not in RESERVED_IDS))
+            and (event is None or len(event) <= MOST_NAME)
+            and len(attributes) <= MOST_EVENT_ATTRIBUTES
+            and (include(attributes) or learn(attributes))
+            and (len(wire) <= _TOO_SHORT or (len(wire) <= MOST_OBJECT_BYTES and has_short_texts(wire)))
+            and (are_scalars(map(type, attributes.values())) or has_ordinary_values(attributes, keys))
+        ):
+            return ()
+        return _settle(_segment_findings(body, len(wire)), _REJECTED_BY_SEGMENT)
+
+    return check
+
+
+def _bulk_check() -> Check:
+    properties, traits, keys = KnownNames(is_plain_name), KnownNames(_is_plain_trait), KnownNames(is_plain_key)
+
+    def check(body: dict[str, Any], wire: bytes) -> Sequence[Concern]:
+        elements = body["elements"]
+        element = elements[0]
+        user, actions = element["customer_id"], element.get("actions")
+        if actions is None:
+            holder, names = element, traits
+        else:
+            holder, names = actions[0], properties
+        attributes = holder.get("attributes", _NOTHING)
+        if (
+            len(elements) == 1
+            and (len(user) > LONGEST_RESERVED_ID or not is_reserved(user))
+            and (actions is None or (len(actions) == 1 and len(holder["action"]) <= MOST_NAME))
+            and len(attributes) <= MOST_EVENT_ATTRIBUTES
+            and (names.include(attributes) or names.learn(attributes))
+            and (len(wire) <= _TOO_SHORT or (len(wire) <= MOST_OBJECT_BYTES and has_short_texts(wire)))
+            and (are_scalars(map(type, attributes.values())) or has_ordinary_values(attributes, keys))
+        ):
+            return ()
+        return _settle(_bulk_findings(elements, len(wire)), _REJECTED_BY_DATA)
+
+    return check
+
+
+def _is_plain_trait(name: str) -> bool:
+    return is_plain_name(name) and name not in RESERVED_ATTRIBUTES
+
+
+def _segment_findings(body: dict[str, Any], size: int) -> Findings:
+    found: Findings = {}
+    user, event = body.get("user_id"), body.get("event")
+    properties, traits = body.get("properties"), body.get("traits")
+    if user is not None:
+        inspect_user(user, found)
+    if event is not None:
+        inspect_event_name(event, found)
+    if properties is not None:
+        inspect_properties(properties, size, found)
+    if traits is not None:
+        inspect_traits(traits, size, found)
+    return found
+
+
+def _bulk_findings(elements: Sequence[dict[str, Any]], size: int) -> Findings:
+    found: Findings = {}
+    for element in elements:
+        inspect_user(element["customer_id"], found)
+        if element["type"] == "customer":
+            inspect_traits(element.get("attributes", {}), size, found)
+        for action in element.get("actions", ()):
+            inspect_event_name(action["action"], found)
+            inspect_properties(action.get("attributes", {}), size, found)
+    return found
+
+
+def _settle(found: Findings, rejected: frozenset[str]) -> Sequence[Concern]:
+    """Return findings as concerns.
+
+    Raises:
+        UnmappableError: there is one that MoEngage rejects.
+    """
+    for rule, detail in found.items():
+        if rule in rejected:
+            raise UnmappableError(rule, detail)
+    return [Concern(rule, detail) for rule, detail in found.items()]
+
+
+_REJECTED_BY_SEGMENT = frozenset(name for name, rule in RULES.items() if rule.segment is Verdict.REJECTED)
+_REJECTED_BY_DATA = frozenset(name for name, rule in RULES.items() if rule.data is Verdict.REJECTED)
