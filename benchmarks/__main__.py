@@ -6,7 +6,21 @@ from importlib import import_module
 from rich.console import Console
 from rich.table import Table
 
-NAMES = ("preparing", "startup", "ledger", "pace", "cap", "outage", "poison", "hot", "memory", "s3")
+NAMES = (
+    "preparing",
+    "fql",
+    "startup",
+    "ledger",
+    "pace",
+    "cap",
+    "outage",
+    "poison",
+    "hot",
+    "memory",
+    "suppress",
+    "s3",
+    "bulk",
+)
 
 
 def main() -> None:

@@ -11,7 +11,7 @@ from isal import isal_zlib
 
 from benchmarks.messages import write_archive
 from replay_cli.archive import open_source, read
-from replay_cli.moengage.actions import actions_mapping
+from replay_cli.moengage.apis import make_api
 from replay_cli.preparation import Preparation
 
 MESSAGES = 100_000
@@ -53,7 +53,7 @@ def bare_loop(path: Path) -> int:
 def product(path: Path) -> int:
     """The product's own way from the file to serialized requests."""
     source = open_source([str(path)])
-    prepare = Preparation(actions_mapping("APP"), strict=False, clock=time.time)
+    prepare = Preparation(make_api({}, "APP"), strict=False, clock=time.time)
     return sum(len(prepare(batch).requests) for page in source.pages() for obj in page for batch in read(source, obj))
 
 

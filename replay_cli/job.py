@@ -1,6 +1,7 @@
 """What a job is: its sources and its destination, and the settings that may not change under it."""
 
 import hashlib
+import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,6 +11,8 @@ from replay_cli.errors import UsageError
 from replay_cli.segment.selection import Selection
 
 CHECKPOINTS = Path(".replay")
+_SHOWN = 60
+"""Characters of a configuration that are shown; a hash tells the rest apart."""
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9._-]+")
 
 
@@ -20,6 +23,11 @@ class Difference(NamedTuple):
     before: str
     after: str
 
+    @property
+    def option(self) -> str:
+        """How the command line names it."""
+        return f"--{self.setting.replace('_', '-')}"
+
     def refuse(self) -> NoReturn:
         """Refuse to go on with it.
 
@@ -27,7 +35,7 @@ class Difference(NamedTuple):
             UsageError: always.
         """
         raise UsageError(
-            f"--{self.setting.replace('_', '-')} was {self.before} until now in this job and is {self.after} here: use "
+            f"{self.option} was {self.before} until now in this job and is {self.after} here: use "
             "the same again, go on with the new one with --amend REASON, or begin a new job with --restart"
         )
 
@@ -96,6 +104,9 @@ class Job(NamedTuple):
 
 
 def _shown(value: Any) -> str:
+    if isinstance(value, dict) or (isinstance(value, list) and any(isinstance(item, dict | list) for item in value)):
+        text = json.dumps(value, sort_keys=True, ensure_ascii=False)
+        return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}… ({hashlib.sha256(text.encode()).hexdigest()[:8]})"
     if isinstance(value, list):
         return ", ".join(map(str, value))
     if isinstance(value, bool):

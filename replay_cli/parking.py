@@ -4,6 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 MOST_PARKED = 100_000
 """Reading waits while more requests are parked: the checkpoint and the lanes' names in memory stay small."""
+_MOST_LANES = 4 * MOST_PARKED
+"""… or so many lanes: a bulk request keeps to hundreds."""
 LONGEST_LANE = 64
 """So many requests of a user wait in memory; the others of a hot user wait in the checkpoint."""
 _SHORT_LANE = 16
@@ -27,7 +29,7 @@ class Parking:
 
     @property
     def is_full(self) -> bool:
-        return self.count >= MOST_PARKED
+        return self.count >= MOST_PARKED or len(self._lanes) >= _MOST_LANES
 
     def holds_back(self, users: Iterable[str]) -> bool:
         """Tell whether a request has to queue behind a parked one."""

@@ -18,6 +18,13 @@ class OnExhausted(StrEnum):
     PAUSE = "pause"
 
 
+class BulkRefused(StrEnum):
+    """What to do with a refused request of many records whose reply does not say which of them it is about."""
+
+    DEAD_LETTER = "dead-letter"
+    SPLIT = "split"
+
+
 class DeadLetterLimit(NamedTuple):
     """How many records of a run may become dead letters before it stops, because something is wrong.
 
@@ -64,6 +71,7 @@ class Policy(NamedTuple):
     in_doubt: InDoubt = InDoubt.RESEND
     on_exhausted: OnExhausted = OnExhausted.DEAD_LETTER
     max_dead_letters: DeadLetterLimit = DeadLetterLimit()
+    bulk_refused: BulkRefused = BulkRefused.DEAD_LETTER
     limit: int | None = None
     max_duration: float | None = None
 

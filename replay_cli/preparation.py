@@ -3,23 +3,17 @@
 from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import orjson
 
 from replay_cli.model import Message, Record, RecordBatch, Rejected, Request, Skipped, Unreadable
-from replay_cli.moengage.mapping import Mapping, UnmappableError
-from replay_cli.moengage.preflight import (
-    MAX_BODY_BYTES,
-    MISSING_TIME,
-    RESERVED_ID,
-    is_reserved,
-    refuse_future,
-    refuse_size,
-)
+from replay_cli.moengage.mapping import Api, Concern, NotTakenError, UnmappableError
+from replay_cli.moengage.preflight import MISSING_TIME, refuse_future, refuse_size
 from replay_cli.segment.javascript import instant
 from replay_cli.segment.message import MalformedError, dead_letter_record, parse, refuse_kind, to_json
 from replay_cli.segment.selection import EVERYTHING, Selection
+from replay_cli.segment.selector import Selector, all_of
 
 NOT_SUBSCRIBED = "not_subscribed"
 LONE_SURROGATE = "lone_surrogate"
@@ -30,49 +24,75 @@ _BATCH_MEMORY = 8 << 20
 _ISO_LENGTH = len("2025-03-01T10:00:00.000Z")
 
 
+class Example(NamedTuple):
+    """A record that a warning is about: `detail` says to a person what of it."""
+
+    ordinal: int
+    detail: str
+
+
 class Prepared(NamedTuple):
     """What became of a batch. Every record is in exactly one of the three lists (blank lines are in none).
 
     `requests` are in the order in which they are sent: by time as instants, records without a time staying behind
-    the one before them. `warnings` counts records by rule.
+    the one before them; `message_ids` run in parallel (None: there is none). `warnings` counts records by rule, of
+    which `examples` has the first one each.
     """
 
     batch: RecordBatch
     records: int
     requests: list[Request]
+    message_ids: list[Any]
     skipped: list[Skipped]
     rejected: list[Rejected]
     warnings: Counter[str]
+    examples: dict[str, Example]
+
+
+Filter = Callable[[Message], Message | str]
+"""Message → the message as it goes on (the given one stays as it is), or the reason why it is left out."""
 
 
 class Preparation:
     """Prepares batches one after the other.
 
     Args:
-        mapping: the API's mapping.
+        api: how messages become requests.
         strict: reject what would otherwise only be warned about.
         clock: POSIX seconds; a message dated after it is in the future.
         selection: which messages are meant; the others are skipped with its reasons. In a line of a dead-letter file
             it judges the message that is in there.
+        listed: judges by lists of ids what the selection has left in.
+        filters: the destination's filters, for what is still there.
     """
 
     def __init__(
-        self, mapping: Mapping, *, strict: bool, clock: Callable[[], float], selection: Selection = EVERYTHING
+        self,
+        api: Api,
+        *,
+        strict: bool,
+        clock: Callable[[], float],
+        selection: Selection = EVERYTHING,
+        listed: Selector | None = None,
+        filters: Filter | None = None,
     ) -> None:
-        self._map = mapping
+        self.api = api
         self._strict = strict
         self._clock = clock
         self._selection = selection
+        self._listed = listed
+        self._filters = filters
         _keep_freed_memory()
 
     def __call__(self, batch: RecordBatch) -> Prepared:
         """Prepare one batch; never raises for what is in it."""
         now = iso_instant(self._clock())
-        prepared = Prepared(batch, 0, [], [], [], Counter())
-        requests, times = prepared.requests, [""]
+        prepared = Prepared(batch, 0, [], [], [], [], Counter(), {})
+        requests, ids, skipped, times, concerns = prepared.requests, prepared.message_ids, prepared.skipped, [""], []
         # Every replayed message passes here, so the loop is written for speed: few calls, few look-ups.
-        loads, dumps, new, map_message, blank = orjson.loads, orjson.dumps, tuple.__new__, self._map, 0
-        reason_against, against = self._selection.for_object(batch.object.uri), None
+        loads, dumps, new, blank = orjson.loads, orjson.dumps, tuple.__new__, 0
+        _, map_message, check, max_body_bytes, _, time_of = self.api
+        reason_against, filters = all_of((self._selection.for_object(batch.object.uri), self._listed)), self._filters
         for ordinal, record in enumerate(batch.records, batch.first):
             if record == b"":
                 blank += 1
@@ -84,67 +104,92 @@ class Preparation:
                     message, text, replaced = _read_with_care(record)
                 if message.__class__ is not dict:
                     refuse_kind(message)
-                if reason_against is not None:
-                    against = reason_against(message)
-                    if against is not None and dead_letter_record(message) is None:
-                        prepared.skipped.append(Skipped(ordinal, against))
-                        continue
+                if "type" not in message and (letter := dead_letter_record(message)) is not None:
+                    message, text = letter, to_json(letter)
+                if reason_against is not None and (against := reason_against(message)) is not None:
+                    skipped.append(Skipped(ordinal, against))
+                    continue
+                message_id = message.get("messageId")  # before filters can take it away
+                if filters is not None and (message := filters(message)).__class__ is str:
+                    skipped.append(Skipped(ordinal, message))
+                    continue
                 drafts = map_message(message)
                 if not drafts:
-                    letter = dead_letter_record(message)
-                    if letter is not None and reason_against is not None:
-                        against = reason_against(letter)
-                        if against is not None:
-                            prepared.skipped.append(Skipped(ordinal, against))
-                            continue
-                    if letter is None or not (drafts := map_message(letter)):
-                        if message.get("type") not in _TYPES:
-                            self._warn(UNKNOWN_TYPE, f"{message.get('type')!r} is no type of a message", prepared)
-                        prepared.skipped.append(Skipped(ordinal, NOT_SUBSCRIBED))
-                        continue
-                    message, text = letter, to_json(letter)
-                elif against is not None:  # a message after all, though it looked like a dead letter
-                    prepared.skipped.append(Skipped(ordinal, against))
+                    if message.get("type") not in _TYPES:
+                        concerns.append(Concern(UNKNOWN_TYPE, f"{message.get('type')!r} is no type of a message"))
+                        self._note(ordinal, concerns, prepared)
+                    skipped.append(Skipped(ordinal, NOT_SUBSCRIBED))
                     continue
                 if replaced:
-                    self._warn(LONE_SURROGATE, "lone surrogates would be sent as U+FFFD", prepared)
-                time = message.get("timestamp")
+                    concerns.append(Concern(LONE_SURROGATE, "lone surrogates would be sent as U+FFFD"))
+                time = dated = message.get("timestamp")
                 # The archives' form sorts as text; every other is brought into it.
                 if time.__class__ is not str or len(time) != _ISO_LENGTH or time[4:20:3] != "--T::." or time[-1] != "Z":
-                    time = self._odd_time(time, times[-1], prepared)
+                    time = _odd_time(time, times[-1], concerns)
                 if time > now:
-                    refuse_future(message["timestamp"])
+                    refuse_future(dated)
                 for part, (path, body, users) in enumerate(drafts):
-                    user = body.get("user_id")
-                    if user is not None and is_reserved(user):
-                        self._warn(RESERVED_ID, f"MoEngage does not take {user!r} for a user id", prepared)
                     try:
                         wire = dumps(body)
                     except TypeError:
                         wire = to_json(body)  # says why not
-                    if len(wire) > MAX_BODY_BYTES:
-                        refuse_size(wire)
+                    if len(wire) > max_body_bytes:
+                        refuse_size(wire, max_body_bytes)
+                    if found := check(body, wire):
+                        concerns += found
+                    if time_of is not None:
+                        _check_time(time_of(body), now, concerns)
                     requests.append(new(Request, ((ordinal,), part, "POST", path, wire, users, (text,))))
                     times.append(time)
+                    ids.append(message_id)
+                if concerns:
+                    self._note(ordinal, concerns, prepared)
             except (MalformedError, UnmappableError) as error:
                 while requests and requests[-1].ordinals[0] == ordinal:
-                    del requests[-1], times[-1]
+                    del requests[-1], times[-1], ids[-1]
+                concerns.clear()
                 prepared.rejected.append(Rejected(ordinal, error.reason, str(error), text_of(record)))
+            except NotTakenError as error:
+                skipped.append(Skipped(ordinal, error.reason))
         del times[0]
         order = sorted(range(len(times)), key=times.__getitem__)
-        return prepared._replace(records=len(batch.records) - blank, requests=[requests[index] for index in order])
+        return prepared._replace(
+            records=len(batch.records) - blank,
+            requests=[requests[index] for index in order],
+            message_ids=[ids[index] for index in order],
+        )
 
-    def _odd_time(self, timestamp: object, latest: str, prepared: Prepared) -> str:
-        if timestamp is None or timestamp == "":
-            self._warn(MISSING_TIME, "no timestamp: MoEngage would take the time of receipt", prepared)
-            return latest
-        seconds = instant(timestamp)
-        return latest if seconds is None else iso_instant(seconds)
+    def _note(self, ordinal: int, concerns: list[Concern], prepared: Prepared) -> None:
+        """Count a record's concerns, each rule once, and forget them; or refuse the record.
 
-    def _warn(self, rule: str, detail: str, prepared: Prepared) -> None:
+        Raises:
+            UnmappableError: it is strict.
+        """
         if self._strict:
-            raise UnmappableError(rule, detail)
-        prepared.warnings[rule] += 1
+            raise UnmappableError(*concerns[0])
+        for rule, detail in dict(reversed(concerns)).items():
+            prepared.warnings[rule] += 1
+            prepared.examples.setdefault(rule, Example(ordinal, detail))
+        concerns.clear()
+
+
+def _odd_time(timestamp: object, latest: str, concerns: list[Concern]) -> str:
+    """Return a time in the archives' form; `latest` where there is none that can be read."""
+    if timestamp is None or timestamp == "":
+        concerns.append(Concern(MISSING_TIME, "no timestamp: MoEngage would take the time of receipt"))
+        return latest
+    seconds = instant(timestamp)
+    return latest if seconds is None else iso_instant(seconds)
+
+
+def _check_time(timestamp: object, now: str, concerns: list[Concern]) -> None:
+    """Check the time that a mapping gave to a request, which need not be the message's.
+
+    Raises:
+        UnmappableError: it is in the future.
+    """
+    if _odd_time(timestamp, "", concerns) > now:
+        refuse_future(timestamp)
 
 
 def _keep_freed_memory() -> None:

@@ -14,18 +14,23 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from replay_cli.archive import ReadingStoppedError, Source
+from replay_cli.bundling import after_refusal, bundle
 from replay_cli.delivery.backoff import backoff
+from replay_cli.delivery.budget import Budget
 from replay_cli.delivery.cap import Cap
 from replay_cli.delivery.fair_use import FairUse
 from replay_cli.delivery.lanes import Lanes
 from replay_cli.delivery.transport import Transport
 from replay_cli.errors import FatalError, PausedError, ReplayError
 from replay_cli.ledger.changes import SentBefore
+from replay_cli.ledger.group import PartOutcome
 from replay_cli.ledger.ledger import Ledger
 from replay_cli.ledger.objects import ObjectState
 from replay_cli.ledger.parked import ParkedBefore, Returning
 from replay_cli.ledger.watermark import OpenBatch
 from replay_cli.model import ArchiveObject, Request
+from replay_cli.moengage.mapping import Pack
+from replay_cli.moengage.preflight import MAX_BULK_BYTES
 from replay_cli.moengage.replies import Failure, Outcome, Reply, Verdict, classify
 from replay_cli.parking import LONGEST_LANE, Parking
 from replay_cli.policy import InDoubt, OnExhausted, Policy
@@ -41,6 +46,8 @@ _PARKED_AFTER = 4
 """A request that has failed so often while others pass waits in the checkpoint, and its user's others behind it."""
 _LONG_WAIT = 5.0
 """Seconds from which on a user waits for the fair-usage limits in the checkpoint rather than in memory."""
+_BUNDLED_WINDOWS = 8
+"""So many times more records may be on their way where a request carries many."""
 _SHORTEST_WAIT = 0.05
 """Seconds between two fetches of what is due."""
 _ADMITTED_AT_ONCE = 50
@@ -74,9 +81,9 @@ class Ending(NamedTuple):
 class Snapshot(NamedTuple):
     """What a run is doing now.
 
-    `consumed` counts stored bytes read of the `total` listed so far (`listing`: more may come), `waiting` the requests
-    that are not settled, `parked` of which wait in the checkpoint and `in_flight` for a reply; `held_by` is why nothing
-    leaves now, if so, and `trouble` why the last attempt failed, if it did.
+    `consumed` counts stored bytes read of the `total` listed so far (`listing`: more may come), `waiting` what is not
+    settled, `parked` of which waits in the checkpoint, `in_flight` the requests that wait for a reply; `held_by` is why
+    nothing leaves now, if so, and `trouble` why the last attempt failed, if it did.
     """
 
     consumed: int
@@ -115,6 +122,8 @@ class Replay:
         cap: lets them leave.
         policy: how hard to try.
         check: asks the destination whether it is there and takes our credentials.
+        pack: puts requests of one record each together; None: each goes by itself.
+        budget: what requests spend besides the cap.
     """
 
     def __init__(
@@ -127,6 +136,9 @@ class Replay:
         cap: Cap,
         policy: Policy,
         check: Request,
+        *,
+        pack: Pack | None = None,
+        budget: Budget | None = None,
     ) -> None:
         self._source = source
         self._standing = standing
@@ -134,14 +146,15 @@ class Replay:
         self._ledger = ledger
         self._cap = cap
         self._policy = policy
+        self._pack = pack
         self._loop = asyncio.get_running_loop()
         self._random = random.Random()
-        self._window = max(2 * policy.concurrency, 1000)
+        self._window = max(2 * policy.concurrency, 1000) * (1 if pack is None else _BUNDLED_WINDOWS)
         self._lanes: Lanes[Pending] = Lanes()
         self._ready: asyncio.PriorityQueue[_Turn] = asyncio.PriorityQueue()
         self._turns = 0
         self._fair_use = FairUse()
-        self._sending = Sending(ledger, transport, cap, self._fair_use)
+        self._sending = Sending(ledger, transport, cap, self._fair_use, budget)
         self._settlement = Settlement(ledger, standing.parked.next_number)
         self._parking = Parking(standing.parked.lanes, standing.parked.requests)
         self._fetch = asyncio.Event()
@@ -371,20 +384,30 @@ class Replay:
         """Take a batch into the book and its requests into their lanes, a few at a time to keep the loop on time."""
         prepared = step.prepared
         batch = self._open(work, prepared, step.hashes)
-        unit = str(prepared.batch.unit)
-        for index, request in enumerate(prepared.requests):
+        unit, places = str(prepared.batch.unit), _places(prepared.requests)
+        for index, request in enumerate(self._to_send(batch, prepared, work)):
             if index % _ADMITTED_AT_ONCE == 0 and not request.part:  # the requests of one record stay together
                 await asyncio.sleep(0)
-            if self._settlement.is_settled(batch, request):
-                continue
             if not request.part and not self._may_admit():
                 break
-            doubts = work.doubts.get((request.ordinals[0], request.part), 0)
-            order = rank(self._place, batch.first, index)
+            doubts = max(work.doubts.get((ordinal, request.part), 0) for ordinal in request.ordinals)
+            order = rank(self._place, batch.first, places[request.ordinals[0], request.part])
             self._enter(Pending(request, work.id, batch, order, unit, attempts=doubts, doubted=doubts > 0))
         self._note_read_again()
         self._update_room()
         self._settle_run()
+
+    def _to_send(self, batch: OpenBatch, prepared: Prepared, work: Work) -> Sequence[Request]:
+        """Return what is left to send of a batch, put together where the API takes many records at once."""
+        requests = [request for request in prepared.requests if not self._settlement.is_settled(batch, request)]
+        if self._pack is None:
+            return requests
+        alone, others = [], requests
+        if work.doubts and self._policy.in_doubt is InDoubt.DEAD_LETTER:  # given up at once, and nothing with them
+            alone = [request for request in requests if (request.ordinals[0], request.part) in work.doubts]
+            others = [request for request in requests if (request.ordinals[0], request.part) not in work.doubts]
+        holds_back = self._parking.holds_back if self._parking.count else None
+        return [*alone, *bundle(others, self._pack, MAX_BULK_BYTES, holds_back)]
 
     def _open(self, work: Work, prepared: Prepared, hashes: Mapping[int, bytes]) -> OpenBatch:
         batch = work.batches.pop(prepared.batch.first, None)
@@ -420,14 +443,15 @@ class Replay:
             self._settlement.park(pending, None)
             self._parking.add(users)
         else:
-            self._waiting += 1
+            pending.load = len(pending.request.ordinals)
+            self._waiting += pending.load
             pending.place, may_go = self._lanes.enter(pending, users)
             if may_go:
                 self._start(pending)
 
     def _has_too_many(self, request: Request) -> bool:
         """Tell whether a user has so many requests in memory that this one, and all of its record, waits elsewhere."""
-        return not request.part and any(self._lanes.length(user) >= LONGEST_LANE for user in request.users)
+        return not request.part and self._lanes.longest(request.users) >= LONGEST_LANE
 
     def _note_read_again(self) -> None:
         """Let parked requests come back once everything is in its lanes that the archive has before them."""
@@ -504,7 +528,7 @@ class Replay:
         for member in family:
             member.place = None
             self._gone_back.update(member.request.users)
-        self._waiting -= len(family)
+        self._waiting -= sum(member.load for member in family)
         self._moving -= 1
         self._fetch.set()
         self._go_on(freed)
@@ -582,7 +606,7 @@ class Replay:
                 self._finish(pending)
             case Verdict.REFUSED:
                 self._note_pass()
-                self._give_up(pending, outcome.reason, outcome.detail, attempt.reply.status)
+                self._refuse(pending, outcome, attempt.reply)
             case Verdict.STOP:
                 self._later(pending, 0)
                 self.fail(FatalError(f"no other request would pass either: {outcome.detail}"))
@@ -592,9 +616,24 @@ class Replay:
             case _:
                 self._note_failure(pending, outcome, attempt.reply)
 
+    def _refuse(self, pending: Pending, outcome: Outcome, reply: Reply) -> None:
+        """Give up what a refusal is about, and go on with the rest of the request, if there is one."""
+        given_up, to_send = after_refusal(pending.request, reply, self._policy.bulk_refused)
+        if not to_send:
+            self._give_up(pending, outcome.reason, outcome.detail, reply.status)
+            return
+        failed = PartOutcome(outcome.reason, outcome.detail, reply.status)
+        self._settlement.take_apart(pending, given_up, to_send, failed)
+        self._later(pending, 0)
+        self._watch_dead_letters()
+
     def _give_up(self, pending: Pending, reason: str, detail: str, status: int) -> None:
         self._settlement.give_up(pending, reason, detail, status)
         self._finish(pending)
+        self._watch_dead_letters()
+
+    def _watch_dead_letters(self) -> None:
+        """Stop the run when too many records become dead letters."""
         book, limit = self._ledger.book, self._policy.max_dead_letters
         dead = book.outcome("dead_lettered")
         if limit.is_exceeded(dead, book.outcome("delivered"), delivered_before=self._standing.delivered):
@@ -602,9 +641,12 @@ class Replay:
 
     def _finish(self, pending: Pending) -> None:
         """Let those go who waited for this request, and fetch those who wait for it in the checkpoint."""
+        if self._settlement.go_on(pending):
+            self._later(pending, 0)
+            return
         assert pending.place is not None  # noqa: S101 # it is in its lanes
         freed = self._lanes.leave(pending.place)
-        self._waiting -= 1
+        self._waiting -= pending.load
         self._moving -= 1
         pending.place = None
         self._fetch_behind(pending.request.users)
@@ -612,6 +654,8 @@ class Replay:
 
     def _fetch_behind(self, users: Sequence[str]) -> None:
         """Fetch the next parked requests of users of whom few are left in memory."""
+        if not self._parking.count:
+            return
         for user in users:
             if self._parking.want(user, self._lanes.length(user)):
                 self._fetch.set()
@@ -700,6 +744,11 @@ class Replay:
                 self._park(pending, 0, held=True)
             else:
                 self._give_up(pending, reason, detail, status)
+
+
+def _places(requests: Sequence[Request]) -> dict[tuple[int, int], int]:
+    """Return where each request stands among its batch's, by the ordinal of its record and its part."""
+    return {(request.ordinals[0], request.part): index for index, request in enumerate(requests)}
 
 
 def _advance(steps: Generator[Step, Answer, None], answer: Answer) -> Step | None:

@@ -7,12 +7,14 @@ import asyncio
 from contextlib import nullcontext
 from typing import NamedTuple
 
+from replay_cli.delivery.budget import Budget
 from replay_cli.delivery.cap import Cap
 from replay_cli.delivery.fair_use import FairUse
 from replay_cli.delivery.transport import Transport
 from replay_cli.ledger.group import AttemptKey
 from replay_cli.ledger.ledger import Ledger
 from replay_cli.model import Request
+from replay_cli.moengage.packing import weigh
 from replay_cli.moengage.replies import Failure, Reply
 from replay_cli.settlement import Pending
 
@@ -41,14 +43,18 @@ class Sending:
         transport: makes attempts.
         cap: lets them leave.
         fair_use: is told of each attempt that left.
+        budget: what bulk requests spend besides; None: nothing.
     """
 
-    def __init__(self, ledger: Ledger, transport: Transport, cap: Cap, fair_use: FairUse) -> None:
+    def __init__(
+        self, ledger: Ledger, transport: Transport, cap: Cap, fair_use: FairUse, budget: Budget | None = None
+    ) -> None:
         self.in_flight = 0
         self._ledger = ledger
         self._transport = transport
         self._cap = cap
         self._fair_use = fair_use
+        self._budget = budget
         self._boarding = asyncio.Semaphore(2 + int(cap.rps * _BOARDING_SECONDS))
         self._launch_pad = asyncio.Semaphore(2 + int(cap.rps * _LAUNCH_PAD_SECONDS))
         self.is_open = True
@@ -90,6 +96,9 @@ class Sending:
 
         async def gate() -> None:
             nonlocal intended, left
+            if self._budget is not None:  # before anything is intended: it may take a minute
+                self._require(probe)
+                await self._budget.take(*weigh(pending.request.body))
             async with nullcontext() if probe else self._launch_pad:
                 self._require(probe)
                 intended = True

@@ -1,21 +1,32 @@
 """Settling: what becomes of each record is told to the ledger once, however many requests it became."""
 
 import time
+from array import array
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from replay_cli.delivery.lanes import Place
-from replay_cli.ledger.changes import Earlier, SentBefore, bitmap, hash_of, hashes_in_row, number_of
+from replay_cli.ledger.changes import (
+    Earlier,
+    SentBefore,
+    bitmap,
+    hash_of,
+    hashes_in_row,
+    is_message_id,
+    number_of,
+)
 from replay_cli.ledger.group import AttemptKey, DeadLetter, ParkedRequest, PartOutcome
 from replay_cli.ledger.ledger import Ledger
 from replay_cli.ledger.objects import ObjectState
 from replay_cli.ledger.parked import Returning
 from replay_cli.ledger.watermark import OpenBatch
-from replay_cli.model import ArchiveObject, Rejected, Request
+from replay_cli.model import ArchiveObject, Rejected, Request, Skipped
+from replay_cli.moengage.packing import join
 from replay_cli.preparation import Prepared
-from replay_cli.segment.message import masked, parse
+from replay_cli.segment.duplicates import DUPLICATE, Window, duplicates
+from replay_cli.segment.message import masked
 
 
 class Work(NamedTuple):
@@ -53,7 +64,8 @@ class Pending:
     `rank` orders it among all requests of the job; `attempts` numbers its attempts, of which `withdrawn` never left.
     `batch` is that of its records, None once they are parked under the number `parked`. Of an attempt that failed:
     `failing_since` on the budget's clock, `passes_before` counts the attempts of others that had passed by then;
-    `spent` are the seconds of its budget that it used up before.
+    `spent` are the seconds of its budget that it used up before. `rest` are requests that it was taken apart into, to
+    be sent after it, in its place. `load` is how many records it had when it entered its lanes.
     """
 
     request: Request
@@ -70,6 +82,8 @@ class Pending:
     passes_before: int = 0
     parked: int | None = None
     place: "Place[Pending] | None" = None
+    rest: list[Request] = field(default_factory=list)
+    load: int = 0
 
     def keys(self) -> list[AttemptKey]:
         request = self.request
@@ -88,16 +102,40 @@ _INDEX_BITS, _FIRST_BITS, _OBJECT_BITS = 13, 30, 20
 
 
 def known_by(prepared: Prepared) -> dict[int, bytes]:
-    """Return what the records that become requests are known by in another version of their object, by ordinal.
-
-    It reads them once more, which costs less at a run's rate than it would for every record that is only prepared.
-    """
-    texts = {
-        ordinal: text
-        for request in prepared.requests
-        for ordinal, text in zip(request.ordinals, request.records, strict=True)
+    """Return what the records that become requests are known by in another version of their object, by ordinal."""
+    known = {
+        request.ordinals[0]: (message_id, request.records[0])
+        for request, message_id in zip(prepared.requests, prepared.message_ids, strict=True)
     }
-    return {ordinal: hash_of(parse(texts[ordinal])[0].get("messageId"), texts[ordinal]) for ordinal in sorted(texts)}
+    return {ordinal: hash_of(*known[ordinal]) for ordinal in sorted(known)}
+
+
+def message_numbers(prepared: Prepared, hashes: Mapping[int, bytes]) -> dict[int, int]:
+    """Return what a window knows a batch's records by: of those that have a message id, ordinal → number, in order.
+
+    Args:
+        prepared: the batch.
+        hashes: what its records are known by, from `known_by`; or some of them.
+    """
+    named = {
+        request.ordinals[0]
+        for request, message_id in zip(prepared.requests, prepared.message_ids, strict=True)
+        if is_message_id(message_id)
+    }
+    return {ordinal: number_of(hash_) for ordinal, hash_ in hashes.items() if ordinal in named}
+
+
+def leave_out_duplicates(prepared: Prepared, window: Window) -> Prepared:
+    """Take a batch into the window and skip its duplicates, as a run does when it opens the batch."""
+    found = duplicates(message_numbers(prepared, known_by(prepared)), window)
+    if not found:
+        return prepared
+    left = [index for index, request in enumerate(prepared.requests) if request.ordinals[0] not in found]
+    return prepared._replace(
+        requests=[prepared.requests[index] for index in left],
+        message_ids=[prepared.message_ids[index] for index in left],
+        skipped=[*prepared.skipped, *(Skipped(ordinal, DUPLICATE) for ordinal in sorted(found))],
+    )
 
 
 def rank(place: int, first: int, index: int) -> int:
@@ -118,10 +156,12 @@ class Settlement:
     Args:
         ledger: remembers it.
         next_number: the first free number for a parked request.
+        window: the last messages seen, in which duplicates are looked for; None: they are sent.
     """
 
-    def __init__(self, ledger: Ledger, next_number: int = 1) -> None:
+    def __init__(self, ledger: Ledger, next_number: int = 1, window: Window | None = None) -> None:
         self._ledger = ledger
+        self._window = window
         self._records: dict[tuple[int, int], _Record] = {}
         self._next_number = next_number
 
@@ -138,22 +178,33 @@ class Settlement:
         """
         unit, ordinals = str(prepared.batch.unit), range(prepared.batch.first, prepared.batch.next)
         known = {ordinal for ordinal, hash_ in hashes.items() if before and before.known.take(number_of(hash_))}
+        taken = {ordinal: hash_ for ordinal, hash_ in hashes.items() if ordinal not in known}
+        numbers = {} if self._window is None else message_numbers(prepared, taken)
+        repeated = set() if self._window is None else duplicates(numbers, self._window)
         settled = Counter(("skipped", skipped.reason) for skipped in prepared.skipped)
         settled.update(("rejected", rejected.reason) for rejected in prepared.rejected)
         settled.update({("warning", rule): n for rule, n in prepared.warnings.items()})
+        if repeated:
+            settled["skipped", DUPLICATE] += len(repeated)
         batch = self._ledger.begin_batch(
             work.id,
             ordinals,
             prepared.records - len(known),
-            hashes.keys() - known,
+            taken.keys() - repeated,
             settled,
             [_rejection(work.id, rejected, unit) for rejected in prepared.rejected],
         )
+        examples = prepared.examples.items()
+        self._ledger.keep_examples(work.id, unit, ((rule, *example) for rule, example in examples))
+        if numbers:
+            marks = bytes(ordinal in repeated for ordinal in numbers) if repeated else None
+            self._ledger.keep_seen(batch, array("Q", numbers.values()).tobytes(), marks)
         if hashes:
+            sent = {ordinal: hash_ for ordinal, hash_ in hashes.items() if ordinal not in repeated}
             left_out = bitmap(ordinals, known) if known else None
-            self._ledger.keep_message_ids(batch, hashes_in_row(ordinals, hashes), left_out)
-        for ordinal, hash_ in hashes.items():
-            if before and ordinal not in known and (carried := before.take_carried(number_of(hash_))):
+            self._ledger.keep_message_ids(batch, hashes_in_row(ordinals, sent), left_out)
+        for ordinal, hash_ in taken.items():
+            if before and ordinal not in repeated and (carried := before.take_carried(number_of(hash_))):
                 self._ledger.take_over(batch, ordinal, carried)
                 work.doubts.update({(ordinal, part): n for part, n in carried.doubts.items()})
                 work.parts.update({(ordinal, part): outcome for part, outcome in carried.parts.items()})
@@ -256,8 +307,37 @@ class Settlement:
             self._ledger.settle_parked(pending.object_id, outcome, reason, letter)
 
     def _forget(self, pending: Pending) -> None:
-        if pending.parked is not None:
+        if pending.parked is not None and not pending.rest:
             self._ledger.unpark(pending.parked)
+
+    # -- requests taken apart ---------------------------------------------------------------------------------
+
+    def take_apart(
+        self, pending: Pending, given_up: Request | None, rest: Sequence[Request], failed: PartOutcome
+    ) -> None:
+        """Give up some records of a refused request, and go on with the others in its place, one request after another.
+
+        Args:
+            pending: the request.
+            given_up: the records that become dead letters.
+            rest: what is sent instead.
+            failed: why.
+        """
+        if given_up is not None:
+            for ordinal, text in zip(given_up.ordinals, given_up.records, strict=True):
+                self._settle_part(pending, ordinal, text, failed)
+        pending.rest = [*rest, *pending.rest]
+        self.go_on(pending)
+
+    def go_on(self, pending: Pending) -> bool:
+        """Go on with the next request that one was taken apart into; False when there is none."""
+        if not pending.rest:
+            return False
+        if pending.parked is not None:
+            self._ledger.shrink(pending.parked, join(pending.rest))
+        pending.request = pending.rest.pop(0)
+        pending.failures, pending.spent, pending.failing_since = 0, 0.0, None
+        return True
 
     # -- parking --------------------------------------------------------------------------------------------
 
@@ -269,6 +349,8 @@ class Settlement:
             due: POSIX seconds when it is tried again; None: it only waits for those before it in its lanes.
             held: its budget is used up; it is kept for a later run.
         """
+        if pending.rest:
+            pending.request, pending.rest = join([pending.request, *pending.rest]), []
         if pending.parked is not None and due is None:
             self._ledger.unload(pending.parked)
             return

@@ -17,6 +17,8 @@ from replay_cli.model import ArchiveObject
 from replay_cli.preparation import Preparation, Prepared
 from replay_cli.report.progress import State, make_reporter
 from replay_cli.report.summary import Summary, make_summary, run_numbers
+from replay_cli.segment.duplicates import Window
+from replay_cli.settlement import leave_out_duplicates
 
 _EXPECTED = 4
 """How many objects after the current one are told to the source."""
@@ -30,13 +32,22 @@ class DryRun:
         prepare: batch → requests.
         endpoint: base URL for the `url`s written; may be empty.
         limit: how many requests to prepare at most; None: all.
+        window: an empty one, in which duplicates are looked for; None: they are prepared.
     """
 
-    def __init__(self, source: Source, prepare: Preparation, endpoint: str, limit: int | None = None) -> None:
+    def __init__(
+        self,
+        source: Source,
+        prepare: Preparation,
+        endpoint: str,
+        limit: int | None = None,
+        window: Window | None = None,
+    ) -> None:
         self._source = source
         self._prepare = prepare
         self._endpoint = endpoint
         self._limit = limit
+        self._window = window
         self._records: Counter[tuple[str, str]] = Counter()
         self._read = 0
         self._pending = 0
@@ -75,7 +86,8 @@ class DryRun:
                 self._source.expect(page[index : index + _EXPECTED])
                 try:
                     for batch in read(self._source, obj):
-                        yield obj, self._prepare(batch)
+                        prepared = self._prepare(batch)
+                        yield obj, leave_out_duplicates(prepared, self._window) if self._window else prepared
                 except DamagedObjectError as error:
                     self._damage[error.uri] = error.cause
                 self._consumed += obj.size

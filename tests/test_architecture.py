@@ -12,7 +12,7 @@ import replay_cli
 
 ROOT = Path(replay_cli.__file__).parent
 PURE = {"segment", "moengage"}
-PURE_CONDUCTORS = {"job", "policy", "preparation"}
+PURE_CONDUCTORS = {"bundling", "job", "policy", "preparation"}
 EDGES = {"archive", "delivery", "ledger", "report", "sandbox"}
 CONDUCTORS = {"redriving", "replay", "validation"}
 HANDS = {"parking", "reading", "sending", "settlement", "standstill"}
@@ -22,7 +22,7 @@ WORDS = {"model", "errors"}
 MAY_IMPORT = (
     {word: set[str]() for word in WORDS}
     | {"segment": WORDS, "moengage": WORDS | {"segment"}}
-    | dict.fromkeys(PURE_CONDUCTORS, WORDS | PURE)
+    | dict.fromkeys(PURE_CONDUCTORS, WORDS | PURE | {"policy"})
     | dict.fromkeys(EDGES, WORDS)
     | {"archive": WORDS | {"segment"}, "delivery": WORDS | {"moengage"}}
     | dict.fromkeys(HANDS, WORDS | PURE | PURE_CONDUCTORS | {"archive", "ledger", "delivery"} | HANDS)

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from replay_cli.model import ArchiveObject, Message, Record, RecordBatch, Unit, Unreadable
 from replay_cli.moengage.actions import actions_mapping
-from replay_cli.moengage.mapping import Draft, Mapping, UnmappableError
-from replay_cli.moengage.preflight import MAX_BODY_BYTES
+from replay_cli.moengage.mapping import Api, Draft, Mapping, UnmappableError
+from replay_cli.moengage.preflight import MAX_BODY_BYTES, make_check
 from replay_cli.preparation import Preparation, Prepared, iso_instant, text_of
 from replay_cli.segment.selection import EVERYTHING, Period, Selection
 
@@ -30,7 +30,8 @@ def prepare(
     obj: ArchiveObject = OBJECT,
 ) -> Prepared:
     batch = RecordBatch(obj, FIRST, records, Unit.LINE, 1)
-    return Preparation(mapping, strict=strict, clock=NOW.timestamp, selection=selection)(batch)
+    api = Api("actions", mapping, make_check("actions"), MAX_BODY_BYTES)
+    return Preparation(api, strict=strict, clock=NOW.timestamp, selection=selection)(batch)
 
 
 def track(timestamp: object = "2025-03-01T10:00:00.000Z", **more: Any) -> bytes:

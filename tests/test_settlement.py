@@ -18,6 +18,7 @@ from replay_cli.model import ArchiveObject, RecordBatch, Unit
 from replay_cli.preparation import Preparation
 from replay_cli.settlement import Pending, Settlement, Work, known_by, rank
 from tests.ledger.checkpoints import JOB, rows, take_in
+from tests.support.apis import plain_api
 from tests.support.simulation import SimulatedLoop, drive, map_message, small_house
 
 OBJECT = ArchiveObject("/logs/a.jsonl", 100, "e")
@@ -73,7 +74,7 @@ class Office:
 
     def read(self, work: Work) -> None:
         lines = [record.encode() for record in self.records]
-        prepare = Preparation(map_message, strict=False, clock=lambda: 2e9)
+        prepare = Preparation(plain_api(map_message), strict=False, clock=lambda: 2e9)
         prepared = prepare(RecordBatch(OBJECT, 0, lines, Unit.LINE, 100))
         batch = work.batches.pop(0, None)
         if batch is None:

@@ -19,9 +19,16 @@ from replay_cli.ledger.objects import FINISHED, ObjectState
 from replay_cli.ledger.store import Store
 from replay_cli.reading import listed
 from replay_cli.report.terminal import count
+from replay_cli.segment.lists import IN_EXCEPT_IDS, NOT_IN_ONLY_IDS
 from replay_cli.segment.selection import LEFT_OUT
 from replay_cli.settlement import Work
 
+_LEAVES_OUT = {
+    "only_ids": (NOT_IN_ONLY_IDS,),
+    "except_ids": (IN_EXCEPT_IDS,),
+    "filters": ("filtered", "filter_sampled"),
+}
+"""Setting → the reasons for which it leaves records out."""
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
 
 
@@ -106,6 +113,8 @@ def changes_of(job: Job, store: Store, session: Session) -> list[Difference]:
     if differences and session.amend is None:
         differences[0].refuse()
     skipped = store.tallies().get("skipped", {})
+    for difference in differences:
+        _require_nothing_left_out(difference, skipped)
     left_out = sum(skipped.get(reason, 0) for reason in LEFT_OUT)
     if left_out and not job.selection.is_within(stored.selection):
         raise UsageError(
@@ -114,6 +123,17 @@ def changes_of(job: Job, store: Store, session: Session) -> list[Difference]:
             "complement of the times or sources"
         )
     return differences
+
+
+def _require_nothing_left_out(difference: Difference, skipped: Mapping[str, int]) -> None:
+    """Refuse to change a list or filters that left records out: whether less is meant now cannot be told."""
+    reasons = _LEAVES_OUT.get(difference.setting, ())
+    left_out = sum(n for reason, n in skipped.items() if reason.split(":")[0] in reasons)
+    if left_out:
+        raise UsageError(
+            f"{count(left_out, 'record')} that this job has read were left out by {difference.option}, and would stay "
+            "so: keep it, and send what else is wanted as a job of its own, with --name"
+        )
 
 
 def record_changes(store: Store, job: Job, amended: Sequence[Difference], session: Session, console: Console) -> None:

@@ -39,6 +39,7 @@ def _where(plan: Plan) -> str:
 def _sample(plan: Plan) -> tuple[int, int, int]:
     """Prepare the first batches of a few objects: (stored bytes read, records, requests)."""
     consumed = records = requests = 0
+    pack = plan.prepare.api.pack
     for obj in plan.objects[:: max(1, len(plan.objects) // _SAMPLED_OBJECTS)]:
         read_here, batches = obj.size, read(plan.source, obj)
         try:
@@ -46,7 +47,7 @@ def _sample(plan: Plan) -> tuple[int, int, int]:
                 prepared = plan.prepare(batch)
                 read_here = batch.consumed
                 records += prepared.records
-                requests += len(prepared.requests)
+                requests += len(prepared.requests if pack is None else pack(prepared.requests))
             if next(batches, None) is None:
                 read_here = obj.size
         except DamagedObjectError:

@@ -15,6 +15,7 @@ from replay_cli.cli.options import (
     limit_option,
     option,
     output_options,
+    suppress_option,
 )
 
 WHICH = "Which"
@@ -41,6 +42,7 @@ EXAMPLES = (
     type=click.IntRange(100, 599),
     help="Only those whose last reply had this HTTP status. Several add up.",
 )
+@suppress_option
 @credential_options
 @delivery_options
 @limit_option("Send at most so many dead letters again.")

@@ -8,9 +8,10 @@ import orjson
 from rich.table import Table
 
 from replay_cli.cli.destination import Destination
+from replay_cli.cli.preparing import preparation
 from replay_cli.cli.running import make_session, stored_job
-from replay_cli.cli.wiring import preparation, redrive
-from replay_cli.job import Job
+from replay_cli.cli.wiring import redrive
+from replay_cli.delivery.budget import Allowance
 from replay_cli.ledger.redrive import IN_DOUBT, Which
 from replay_cli.ledger.store import Store
 from replay_cli.redriving import take_dead_letters
@@ -28,10 +29,10 @@ def redrive_job(path: Path, values: dict[str, Any], given: set[str]) -> NoReturn
     """
     which = Which(values["reasons"], values["statuses"])
     if values["dry_run"]:
-        _show(path, which, values["limit"], as_json=values["as_json"])
+        _show(path, which, values, given)
     limit = values["limit"]
-    job, values = stored_job(path, values, given)
-    session = make_session(values | {"limit": None}, Destination(job.endpoint, job.workspace_id))
+    job, values, listing = stored_job(path, values, given)
+    session = make_session(values | {"limit": None}, Destination(job.endpoint, job.workspace_id), listing)
     summary = redrive(path, which, limit, session, error_console())
     print_summary(error_console(), summary)
     if values["as_json"]:
@@ -42,19 +43,20 @@ def redrive_job(path: Path, values: dict[str, Any], given: set[str]) -> NoReturn
     raise click.exceptions.Exit(EXIT_INCOMPLETE if run["dead_lettered"] or run["left"] else EXIT_OK)
 
 
-def _show(path: Path, which: Which, limit: int | None, *, as_json: bool) -> NoReturn:
+def _show(path: Path, which: Which, values: dict[str, Any], given: set[str]) -> NoReturn:
     """Show what would be sent again."""
+    job, _, listing = stored_job(path, dict(values), given)
     store = Store.open(path, read_only=True)
     try:
         reasons = store.redrivable(which)
-        prepare = preparation(Job.from_stored(store.stored_job()))
-        taken = take_dead_letters(store, which, limit, prepare, dry=True)
+        prepare = preparation(job, listing.lists, Allowance())
+        taken = take_dead_letters(store, which, values["limit"], prepare, dry=True)
         tallies, pending = store.tallies(), store.parked_records(redriven=True)
     finally:
         store.close()
     rejected = sum(tallies.get("rejected", {}).values())
     doubtful = 0 if which.reasons else tallies.get("dead_lettered", {}).get(IN_DOUBT, 0)
-    if as_json:
+    if values["as_json"]:
         numbers: dict[str, Any] = {"records": taken.records, "requests": taken.requests, "left": taken.left}
         numbers |= {"reasons": reasons, "in_doubt": doubtful, "pending": pending}
         click.echo(orjson.dumps(numbers | {"rejected": rejected}, option=orjson.OPT_INDENT_2).decode())

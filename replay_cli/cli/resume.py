@@ -15,6 +15,7 @@ from replay_cli.cli.options import (
     limit_option,
     output_options,
     s3_options,
+    suppress_option,
 )
 
 
@@ -24,6 +25,7 @@ from replay_cli.cli.options import (
     examples=("replay resume .replay/segment-logs-3f2a9c81.ckpt --api-key-file key",),
 )
 @click.argument("checkpoint", type=PATH)
+@suppress_option
 @s3_options
 @credential_options
 @delivery_options

@@ -13,11 +13,13 @@ from replay_cli.cli.options import (
     delivery_options,
     destination_options,
     limit_option,
+    list_options,
     mapping_options,
     option,
     output_options,
     s3_options,
     selection_options,
+    shape_options,
 )
 
 EXAMPLES = (
@@ -31,6 +33,8 @@ EXAMPLES = (
 @click.command("run", cls=GroupedCommand, examples=EXAMPLES)
 @click.argument("sources", nargs=-1, required=True, metavar="SOURCE...")
 @selection_options
+@list_options
+@shape_options
 @s3_options
 @destination_options
 @mapping_options

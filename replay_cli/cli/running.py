@@ -8,23 +8,29 @@ import click
 
 from replay_cli.archive import canonical, open_source
 from replay_cli.cli.destination import Destination, api_key, choose
+from replay_cli.cli.listing import Listing, listing_from, read_again
 from replay_cli.cli.opening import checkpoint_path
 from replay_cli.cli.planning import describe
+from replay_cli.cli.preparing import preparation
 from replay_cli.cli.selecting import s3_options, selection_from
 from replay_cli.cli.session import Plan, Session
-from replay_cli.cli.wiring import execute, preparation
+from replay_cli.cli.shaping import shape
+from replay_cli.cli.wiring import execute
+from replay_cli.delivery.budget import Allowance
 from replay_cli.delivery.transport import tls_context
 from replay_cli.errors import FatalError, UsageError
 from replay_cli.job import Job
 from replay_cli.ledger.changes import Changed
 from replay_cli.ledger.store import Store
-from replay_cli.policy import DeadLetterLimit, InDoubt, OnExhausted, Policy
+from replay_cli.policy import BulkRefused, DeadLetterLimit, InDoubt, OnExhausted, Policy
 from replay_cli.report.summary import Summary, exit_code
 from replay_cli.report.terminal import error_console, print_json, print_summary
 from replay_cli.validation import DryRun
 
-_SETTINGS = ("api", "project_name", "update_existing_only", "strict")
-_PACE = ("rps", "concurrency", "timeout", "retry_for", "max_attempts", "in_doubt", "on_exhausted")
+_PACE = (
+    *("rps", "concurrency", "timeout", "retry_for", "max_attempts", "in_doubt", "on_exhausted"),
+    *("bulk_refused", "users_per_minute", "events_per_minute"),
+)
 _ACCESS = ("aws_profile", "s3_endpoint_url", "s3_region", "s3_requester_pays", "s3_addressing")
 """How to reach the archives: stored with the pace, and as free to change."""
 _NOWHERE = "workspace"
@@ -33,9 +39,10 @@ _NOWHERE = "workspace"
 def run_job(values: dict[str, Any]) -> NoReturn:
     """Run the job that the options of `replay run` describe, print its summary, and exit with its code."""
     destination = choose(values["region"], values["endpoint"], values["sandbox"], values["workspace_id"])
-    job = Job(_sources(values), destination.endpoint, destination.workspace_id, _settings(values))
+    listing = listing_from(values)
+    job = Job(_sources(values), destination.endpoint, destination.workspace_id, _settings(values) | listing.settings())
     path = checkpoint_path(job, values["checkpoint"], values["name"])
-    _finish(execute(job, path, make_session(values, destination), error_console()), values["as_json"])
+    _finish(execute(job, path, make_session(values, destination, listing), error_console()), values["as_json"])
 
 
 def resume_job(path: Path, values: dict[str, Any], given: set[str]) -> NoReturn:
@@ -46,18 +53,20 @@ def resume_job(path: Path, values: dict[str, Any], given: set[str]) -> NoReturn:
         values: the options of `replay resume`.
         given: the names of those that were given, rather than left at their defaults.
     """
-    job, values = stored_job(path, values, given)
-    session = make_session(values, Destination(job.endpoint, job.workspace_id))
+    job, values, listing = stored_job(path, values, given)
+    session = make_session(values, Destination(job.endpoint, job.workspace_id), listing)
     _finish(execute(job, path, session, error_console()), values["as_json"])
 
 
-def stored_job(path: Path, values: dict[str, Any], given: set[str]) -> tuple[Job, dict[str, Any]]:
-    """Return a checkpoint's job, and the options with the stored pace where nothing else is given."""
+def stored_job(path: Path, values: dict[str, Any], given: set[str]) -> tuple[Job, dict[str, Any], Listing]:
+    """Return a checkpoint's job, the options with the stored pace where nothing else is given, and the job's lists."""
     store = Store.open(path, read_only=True)
     job, pace = Job.from_stored(store.stored_job()), store.pace()
     store.close()
+    listing = read_again(job.settings, pace, values["suppress"] if "suppress" in given else ())
     values |= {name: value for name, value in pace.items() if name not in given}
-    return job, {"changed": Changed.REFUSE} | values | {"restart": False, "must_resume": True, "amend": None}
+    values = {"changed": Changed.REFUSE} | values | {"restart": False, "must_resume": True, "amend": None}
+    return job, values, listing
 
 
 def dry_run(values: dict[str, Any]) -> NoReturn:
@@ -69,14 +78,15 @@ def dry_run(values: dict[str, Any]) -> NoReturn:
         if given
         else Destination("", workspace_id)
     )
-    job = Job(_sources(values), destination.endpoint, destination.workspace_id, _settings(values))
+    listing = listing_from(values)
+    job = Job(_sources(values), destination.endpoint, destination.workspace_id, _settings(values) | listing.settings())
     console = error_console()
     _require_elsewhere(values["output"], job.sources)
-    for line in job.selection.explain():
+    for line in (*job.selection.explain(), *listing.explain()):
         console.print(line, highlight=False, markup=False)
     source = open_source(job.sources, job.selection, s3_options(values))
     endpoint = "" if destination.is_sandbox else destination.endpoint
-    run = DryRun(source, preparation(job), endpoint, values["limit"])
+    run = DryRun(source, preparation(job, listing.lists, _allowance(values)), endpoint, values["limit"])
     _finish(run.go(values["output"], console), values["as_json"])
 
 
@@ -94,10 +104,10 @@ def _sources(values: dict[str, Any]) -> tuple[str, ...]:
 
 
 def _settings(values: dict[str, Any]) -> dict[str, Any]:
-    return {name: values[name] for name in _SETTINGS} | selection_from(values).settings()
+    return shape(values) | selection_from(values).settings()
 
 
-def make_session(values: dict[str, Any], destination: Destination) -> Session:
+def make_session(values: dict[str, Any], destination: Destination, listing: Listing) -> Session:
     """Return what an invocation needs beyond its job, from its options."""
     destination.require_rate(values["rps"])
     tls_context(values["ca_file"])  # to refuse a wrong file before anything begins
@@ -113,19 +123,26 @@ def make_session(values: dict[str, Any], destination: Destination) -> Session:
             on_exhausted=OnExhausted(values["on_exhausted"]),
             max_dead_letters=values["max_dead_letters"] or DeadLetterLimit(),
             limit=values["limit"],
+            bulk_refused=BulkRefused(values["bulk_refused"]),
             max_duration=values["max_duration"],
         ),
         timeout=values["timeout"],
         ca_file=values["ca_file"],
         asks=not destination.is_local and not values["yes"],
         confirm=_ask,
-        pace={name: values[name] for name in (*_PACE, *_ACCESS) if name in values},
+        pace={name: values[name] for name in (*_PACE, *_ACCESS) if name in values} | listing.pace(),
+        listing=listing,
         restart=values["restart"],
         must_resume=values["must_resume"],
         changed=Changed(values["changed"]),
         s3=s3_options(values),
+        allowance=_allowance(values),
         amend=values["amend"],
     )
+
+
+def _allowance(values: dict[str, Any]) -> Allowance:
+    return Allowance(values["users_per_minute"], values["events_per_minute"])
 
 
 def _ask(plan: Plan) -> None:

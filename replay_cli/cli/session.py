@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 
 from replay_cli.archive import S3Options, Source
 from replay_cli.cli.destination import Destination
+from replay_cli.cli.listing import Listing
+from replay_cli.delivery.budget import Allowance
 from replay_cli.job import Job
 from replay_cli.ledger.changes import Changed
 from replay_cli.model import ArchiveObject
@@ -33,6 +35,8 @@ class Session:
     confirm: Callable[["Plan"], None]
     asks: bool
     pace: Mapping[str, Any]
+    allowance: Allowance
+    listing: Listing
     restart: bool = False
     must_resume: bool = False
     changed: Changed = Changed.REFUSE

@@ -16,8 +16,11 @@ from rich.console import Console
 
 from replay_cli.archive import Source, open_source
 from replay_cli.cli.destination import SANDBOX
+from replay_cli.cli.listing import no_longer_suppressed
 from replay_cli.cli.opening import begin_job, changes_of, find_work, first_page, permission, record_changes
+from replay_cli.cli.preparing import preparation
 from replay_cli.cli.session import Plan, Session, ToDo
+from replay_cli.delivery.budget import Budget
 from replay_cli.delivery.cap import Cap
 from replay_cli.delivery.transport import Transport
 from replay_cli.errors import BookError, UsageError
@@ -28,13 +31,15 @@ from replay_cli.ledger.lock import checkpoint_lock, workspace_lock
 from replay_cli.ledger.redrive import Which
 from replay_cli.ledger.store import Store
 from replay_cli.model import Request
-from replay_cli.moengage.actions import actions_mapping, segment_path
-from replay_cli.preparation import Preparation
+from replay_cli.moengage.actions import segment_path
+from replay_cli.moengage.apis import BULK
+from replay_cli.moengage.packing import without
 from replay_cli.redriving import take_dead_letters
 from replay_cli.replay import Ending, Replay, Standing
 from replay_cli.report.progress import State, make_reporter
 from replay_cli.report.summary import Summary, make_summary, run_numbers
 from replay_cli.report.terminal import count
+from replay_cli.segment.lists import for_records, suppression
 
 RUN, REDRIVE = "run", "redrive"
 """What an invocation does to its job."""
@@ -46,17 +51,6 @@ _COLLECT_AFTER = 5_000
 """Objects; what is alive at the start (modules, classes) is not looked through again."""
 
 
-def preparation(job: Job) -> Preparation:
-    """Make the pure middle of a run from a job's settings."""
-    settings = job.settings
-    mapping = actions_mapping(
-        job.workspace_id,
-        settings.get("project_name", ""),
-        update_existing_only=settings.get("update_existing_only", False),
-    )
-    return Preparation(mapping, strict=settings.get("strict", False), clock=time.time, selection=job.selection)
-
-
 def execute(job: Job, path: Path, session: Session, console: Console) -> Summary:
     """Run a job from where it stands, and return its summary.
 
@@ -64,10 +58,10 @@ def execute(job: Job, path: Path, session: Session, console: Console) -> Summary
         UsageError: the checkpoint is another job's or has other settings, or must exist and does not.
         FatalError: another run uses the checkpoint or the workspace, or something outside must be fixed.
     """
-    for line in job.selection.explain():
+    for line in (*job.selection.explain(), *session.listing.explain()):
         console.print(line, highlight=False, markup=False)
     source = open_source(job.sources, job.selection, session.s3)
-    plan = Plan(job, source, (), session.rps, preparation(job))
+    plan = Plan(job, source, (), session.rps, preparation(job, session.listing.lists, session.allowance))
     goes_on = path.exists() and not session.restart
     pages = first_page(source.pages(), console, goes_on=goes_on)
     with ExitStack() as stack:
@@ -82,6 +76,9 @@ def execute(job: Job, path: Path, session: Session, console: Console) -> Summary
             store = Store.open(path)
             stack.callback(store.close)
             amended = changes_of(job, store, session)
+            if (warning := no_longer_suppressed(store.pace(), store.tallies(), session.listing)) is not None:
+                console.print(warning, highlight=False, markup=False)
+            _suppress(store, session)
             to_do = find_work(store, source, pages, session, job.settings)
             if not (to_do.work or store.waiting(1) or store.parked_records()) and store.runs():
                 store.end_listing(source.ignored)
@@ -112,11 +109,12 @@ def redrive(path: Path, which: Which, limit: int | None, session: Session, conso
         stack.callback(store.close)
         job = Job.from_stored(store.stored_job())
         store.settle_intents()
+        _suppress(store, session)
         letters = sum(store.redrivable(which).values())
         waiting = letters if limit is None else min(letters, limit)
         if not waiting + store.parked_records(redriven=True):
             return _nothing_to_redrive(store, path, which)
-        source, prepare = open_source(job.sources), preparation(job)
+        source, prepare = open_source(job.sources), preparation(job, session.listing.lists, session.allowance)
         if session.asks:
             session.confirm(Plan(job, source, [], session.rps, prepare, waiting))
         key = session.key()
@@ -132,6 +130,13 @@ def redrive(path: Path, which: Which, limit: int | None, session: Session, conso
         if taken != book["delivered"] + book["dead_lettered"] + book["pending"]:
             raise BookError(f"the book of the redrive does not close: {book}. Please report it with {path}")
         return summary
+
+
+def _suppress(store: Store, session: Session) -> None:
+    """Take the people who are suppressed by now out of what waits in the checkpoint."""
+    people = session.listing.lists.suppressed
+    if people is not None:
+        store.suppress_parked(for_records(suppression(people)), without)
 
 
 def _nothing_to_redrive(store: Store, path: Path, which: Which) -> Summary:
@@ -216,13 +221,27 @@ async def _conduct(
                 concurrency=session.policy.concurrency,
                 timeout=session.timeout,
                 ca_file=session.ca_file,
+                headers={"MOE-APPKEY": job.workspace_id} if job.settings.get("api") == BULK else {},
             )
         )
         cap = Cap(session.rps)
         ledger = Ledger(store, letters, lambda error: replay.fail(error))
         stack.callback(ledger.close)
         check = Request((), 0, "GET", segment_path(job.workspace_id, "/auth"), b"", (), ())
-        replay = Replay(source, standing, preparation(job), ledger, transport, cap, session.policy, check)
+        prepare = preparation(job, session.listing.lists, session.allowance)
+        pack = prepare.api.pack
+        replay = Replay(
+            source,
+            standing,
+            prepare,
+            ledger,
+            transport,
+            cap,
+            session.policy,
+            check,
+            pack=pack,
+            budget=Budget(session.allowance) if pack is not None and any(session.allowance) else None,
+        )
         await stack.enter_async_context(_signals(replay, console))
         await stack.enter_async_context(_progress(replay, ledger, cap, console))
         ending = await replay.run()
@@ -317,6 +336,7 @@ def summarize(store: Store, path: Path, state: str, reason: str, run: dict[str, 
         changed=store.changed(),
         amendments=store.amendments(),
         continued=store.continued(),
+        examples=store.examples(),
         job=store.stored_job(),
         run=run,
         elapsed=sum(entry["seen"] - entry["started"] for entry in store.runs()),

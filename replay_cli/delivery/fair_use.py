@@ -7,7 +7,7 @@ Each limit is a leaky bucket of so many events that leaks so many a second: in `
 pass. A user whose buckets are empty is forgotten, so memory follows the rate and not the number of users.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import NamedTuple
 
 
@@ -30,34 +30,56 @@ LIMITS = (
 _FORGET_EVERY = 1.0
 
 
+_SHORT, _MIDDLE, _LONG = LIMITS
+_ROOM_AFTER = tuple((limit.bucket - 1) / limit.leak for limit in LIMITS)
+"""Seconds from when a bucket has room for one more until it is empty."""
+
+
+class _Buckets(NamedTuple):
+    """A user's buckets: when there is room for one more in all of them, and when each is empty (seconds)."""
+
+    room_at: float
+    short: float
+    middle: float
+    long: float
+
+
 class FairUse:
     """Knows when a user's next attempt may leave. Times are seconds of one monotonic clock."""
 
     def __init__(self) -> None:
-        self._empty_at: list[dict[str, float]] = [{} for _ in LIMITS]
+        self._buckets: dict[str, _Buckets] = {}
         self._forgotten_at = 0.0
 
-    def wait(self, users: Sequence[str], now: float) -> float:
+    def wait(self, users: Iterable[str], now: float) -> float:
         """Return how many seconds an attempt for these users has to wait; 0 for none."""
-        longest = 0.0
-        for limit, empty_at in zip(LIMITS, self._empty_at, strict=True):
-            room_after = (limit.bucket - 1) / limit.leak
-            for user in users:
-                longest = max(longest, empty_at.get(user, 0.0) - room_after - now)
-        return longest
+        latest, known = now, self._buckets
+        for user in users:
+            if user in known and (room_at := known[user][0]) > latest:
+                latest = room_at
+        return latest - now
 
-    def mark(self, users: Sequence[str], now: float) -> None:
-        """Count an attempt that leaves now."""
-        for limit, empty_at in zip(LIMITS, self._empty_at, strict=True):
-            for user in users:
-                empty_at[user] = max(empty_at.get(user, now), now) + 1 / limit.leak
+    def mark(self, users: Iterable[str], now: float) -> None:
+        """Count an attempt that leaves now; a user who is there several times is counted so often."""
+        known = self._buckets
+        for user in users:
+            _, short, middle, long = known.get(user, _EMPTY)
+            # Plainly, for a bulk request has hundreds of users.
+            short = (short if short > now else now) + 1 / _SHORT.leak
+            middle = (middle if middle > now else now) + 1 / _MIDDLE.leak
+            long = (long if long > now else now) + 1 / _LONG.leak
+            room_at = max(short - _ROOM_AFTER[0], middle - _ROOM_AFTER[1], long - _ROOM_AFTER[2])
+            known[user] = _Buckets(room_at, short, middle, long)
         if now - self._forgotten_at > _FORGET_EVERY:
             self._forget(now)
 
     def __len__(self) -> int:
         """Count the users remembered."""
-        return max(map(len, self._empty_at))
+        return len(self._buckets)
 
     def _forget(self, now: float) -> None:
         self._forgotten_at = now
-        self._empty_at = [{user: at for user, at in empty_at.items() if at > now} for empty_at in self._empty_at]
+        self._buckets = {user: buckets for user, buckets in self._buckets.items() if max(buckets) > now}
+
+
+_EMPTY = _Buckets(0.0, 0.0, 0.0, 0.0)

@@ -4,7 +4,7 @@ A request keeps to a lane for each id that it names (user id, anonymous id). It 
 its lanes; different users go side by side. No I/O and no tasks: the conductor asks.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -36,13 +36,25 @@ class Lanes(Generic[T]):
         """Return how many are in a lane."""
         return len(self._lanes.get(lane, ()))
 
+    def longest(self, lanes: Iterable[str]) -> int:
+        """Return how many are in the longest of some lanes."""
+        known, longest = self._lanes, 0
+        for lane in lanes:
+            if lane in known:
+                longest = max(longest, len(known[lane]))
+        return longest
+
     def enter(self, item: T, lanes: Sequence[str]) -> tuple[Place[T], bool]:
         """Queue an item at the end of its lanes; True when it may go at once."""
         self._entered += 1
-        place = Place(item, self._entered, lanes)
+        place, known, is_first = Place(item, self._entered, lanes), self._lanes, True
         for lane in place.lanes:
-            self._lanes.setdefault(lane, []).append(place)
-        return place, self._is_first(place)
+            if lane in known:
+                known[lane].append(place)
+                is_first = False
+            else:
+                known[lane] = [place]
+        return place, is_first
 
     def leave(self, *places: Place[T]) -> list[T]:
         """Take items out of their lanes; return the items that may go now.
@@ -50,16 +62,17 @@ class Lanes(Generic[T]):
         Args:
             places: that of a finished item, or that of one which cannot go on, with all its followers'.
         """
-        moved = []
+        known, moved = self._lanes, list[str]()
         for place in places:
             for lane in place.lanes:
-                members = self._lanes[lane]
+                members = known[lane]
+                if len(members) == 1:  # nearly always: nobody waits
+                    del known[lane]
+                    continue
                 if members[0] is place:
                     moved.append(lane)
                 members.remove(place)
-                if not members:
-                    del self._lanes[lane]
-        fronts = {self._lanes[lane][0] for lane in moved if lane in self._lanes}
+        fronts = {known[lane][0] for lane in moved if lane in known}
         return [front.item for front in sorted(fronts, key=_number) if self._is_first(front)]
 
     def followers(self, place: Place[T]) -> list[T]:

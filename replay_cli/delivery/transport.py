@@ -8,7 +8,7 @@ import os
 import socket
 import ssl
 from base64 import b64encode
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import partial
@@ -138,6 +138,7 @@ class Transport:
         concurrency: attempts at once, the connector's limit too.
         timeout: seconds from the first byte sent to the last byte received.
         ca_file: PEM file of certificate authorities to trust instead of the system's.
+        headers: more of them, for each request.
     """
 
     def __init__(
@@ -149,6 +150,7 @@ class Transport:
         concurrency: int = 512,
         timeout: float = 30.0,
         ca_file: Path | None = None,
+        headers: Mapping[str, str] = {},
     ) -> None:
         token = b64encode(f"{workspace_id}:{api_key}".encode()).decode()
         self._base = endpoint.rstrip("/")
@@ -163,6 +165,7 @@ class Transport:
             "Content-Type": "application/json",
             "Accept-Encoding": "identity",
             "User-Agent": f"replay-cli/{__version__}",
+            **headers,
         }
         self._session: aiohttp.ClientSession | None = None
 

@@ -11,9 +11,10 @@ from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 from hashlib import blake2b
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeGuard
 
 from replay_cli.ledger.group import Group, PartOutcome
+from replay_cli.ledger.seen import forget_unsent
 from replay_cli.model import ArchiveObject
 
 HASH_BYTES = 8
@@ -93,9 +94,14 @@ class SentBefore:
         return waiting.pop(0) if waiting else None
 
 
+def is_message_id(value: Any) -> TypeGuard[str]:
+    """Tell whether it names a message: a text that is not empty."""
+    return bool(value) and isinstance(value, str)
+
+
 def hash_of(message_id: Any, record: bytes) -> bytes:
     """Return what a record is known by in another version: a hash of its message id, or of its text without one."""
-    text = message_id.encode(errors="surrogatepass") if message_id and isinstance(message_id, str) else record
+    text = message_id.encode(errors="surrogatepass") if is_message_id(message_id) else record
     return blake2b(text, digest_size=HASH_BYTES).digest()
 
 
@@ -175,6 +181,7 @@ def replace(db: sqlite3.Connection, object_id: int, listed: ArchiveObject) -> in
     }
     unsettled |= _drop_followers(db, object_id, unsettled)
     _keep_hashes(db, object_id, unsettled)
+    forget_unsent(db, object_id)
     (uncounted,) = db.execute(
         "SELECT coalesce(sum(n), 0) FROM tally WHERE object = ? AND outcome IN ('skipped', 'rejected')", (object_id,)
     ).fetchone()

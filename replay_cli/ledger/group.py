@@ -9,6 +9,9 @@ from typing import NamedTuple
 
 from replay_cli.model import Request
 
+MOST_EXAMPLES = 3
+"""Records that are kept for each rule of a warning."""
+
 AttemptKey = tuple[int, int, int, int]
 """(object, ordinal, part, attempt)"""
 
@@ -28,6 +31,18 @@ class DeadLetter(NamedTuple):
     status: int = 0
     delivered_parts: str = ""
     rank: int = 0
+
+
+class Seen(NamedTuple):
+    """The messages of a new batch that have an id and become requests, in order, where duplicates are left out.
+
+    `hashes` has 8 bytes for each, `duplicates` one (1 for a duplicate); None: there are none.
+    """
+
+    object_id: int
+    first: int
+    hashes: bytes
+    duplicates: bytes | None
 
 
 class PartOutcome(NamedTuple):
@@ -72,6 +87,8 @@ class Group:
     """(object, first, next, unsettled, bitmap) of the open batches that are new or changed"""
     message_ids: list[tuple[int, int, bytes, bytes | None]] = field(default_factory=list)
     """(object, first, hashes, bitmap of those left out) of the batches that are new"""
+    seen_messages: list[Seen] = field(default_factory=list)
+    """Of the batches that are new"""
     taken_over: list[tuple[int, int, int, int]] = field(default_factory=list)
     """(object, ordinal, object, ordinal): a record, and what it was in an earlier version of its object"""
     watermarks: list[tuple[int, int]] = field(default_factory=list)
@@ -80,6 +97,8 @@ class Group:
     """(state, damage, object)"""
     tallies: Counter[tuple[int, str, str]] = field(default_factory=Counter)
     """(object, outcome, reason) → more of them"""
+    examples: list[tuple[str, int, int, str, str]] = field(default_factory=list)
+    """(rule, object, ordinal, unit, detail) of records that a warning is about"""
     intents: list[tuple[int, int, int, int, float]] = field(default_factory=list)
     concluded: list[AttemptKey] = field(default_factory=list)
     in_doubt: list[tuple[int, int, int, int, float, str]] = field(default_factory=list)
@@ -91,6 +110,8 @@ class Group:
     """New ones, and those that failed again"""
     unloaded: list[int] = field(default_factory=list)
     """Parked requests that were in memory and wait on disk again, for those before them"""
+    shrunk: list[tuple[int, Request]] = field(default_factory=list)
+    """(parked request, what is left of it) of those that were taken apart"""
     unparked: list[int] = field(default_factory=list)
     """Parked requests that are settled"""
     dead_letters: list[DeadLetter] = field(default_factory=list)
@@ -114,6 +135,7 @@ class Group:
             or self.joined
             or self.parked
             or self.unloaded
+            or self.shrunk
             or self.unparked
             or self.dead_letters
             or self.replies
@@ -136,6 +158,11 @@ def apply_progress(db: sqlite3.Connection, group: Group) -> None:
     db.executemany(
         "INSERT INTO tally VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET n = n + excluded.n",
         [(*key, n) for key, n in group.tallies.items()],
+    )
+    db.executemany(
+        "INSERT OR IGNORE INTO example SELECT ?1, ?2, ?3, ?4, ?5 "  # noqa: S608 # a constant of ours
+        f"WHERE (SELECT count(*) FROM example WHERE rule = ?1) < {MOST_EXAMPLES}",
+        group.examples,
     )
 
 
@@ -164,6 +191,8 @@ def apply_parked(db: sqlite3.Connection, group: Group) -> None:
     # In this order: a request may be parked and settled within one group.
     for parked in group.parked:
         _park(db, parked)
+    for number, left in group.shrunk:
+        shrink(db, number, left)
     db.executemany("UPDATE parked SET due = NULL WHERE id = ?", [(number,) for number in group.unloaded])
     if group.unloaded or group.unparked:
         db.executemany("DELETE FROM loaded WHERE id = ?", [(number,) for number in group.unloaded + group.unparked])
@@ -193,6 +222,21 @@ def _park(db: sqlite3.Connection, parked: ParkedRequest) -> None:
     records = zip(request.ordinals, request.records, strict=True)
     rows = [(parked.object_id, ordinal, parked.id, record) for ordinal, record in records]
     db.executemany("INSERT INTO parked_record VALUES (?, ?, ?, ?)", rows)
+
+
+def shrink(db: sqlite3.Connection, number: int, left: Request) -> None:
+    """Leave only the records of a request in a parked one."""
+    db.execute(
+        "UPDATE parked SET method = ?, path = ?, body = ?, users = ? WHERE id = ?",
+        (left.method, left.path, left.body, json.dumps(left.users), number),
+    )
+    db.execute("DELETE FROM parked_lane WHERE id = ?", (number,))
+    lanes = "INSERT INTO parked_lane SELECT ?, rank, id FROM parked WHERE id = ?"
+    db.executemany(lanes, [(lane, number) for lane in dict.fromkeys(left.users)])
+    db.execute(
+        "DELETE FROM parked_record WHERE id = ? AND ordinal NOT IN (SELECT value FROM json_each(?))",
+        (number, json.dumps(left.ordinals)),
+    )
 
 
 def add_counts(db: sqlite3.Connection, counts: Counter[str]) -> None:

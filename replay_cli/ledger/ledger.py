@@ -16,12 +16,12 @@ from typing import TypeVar
 from replay_cli.errors import FatalError
 from replay_cli.ledger.changes import Carried, Changed, SentBefore
 from replay_cli.ledger.dead_letters import DeadLetterFile
-from replay_cli.ledger.group import AttemptKey, DeadLetter, Group, ParkedRequest, PartOutcome
+from replay_cli.ledger.group import MOST_EXAMPLES, AttemptKey, DeadLetter, Group, ParkedRequest, PartOutcome, Seen
 from replay_cli.ledger.objects import Listed, ObjectState
 from replay_cli.ledger.parked import Loaded
 from replay_cli.ledger.store import Store
 from replay_cli.ledger.watermark import ObjectProgress, OpenBatch
-from replay_cli.model import ArchiveObject
+from replay_cli.model import ArchiveObject, Request
 
 T = TypeVar("T")
 
@@ -29,6 +29,8 @@ MOST_LETTER_BYTES = 8 << 20
 """Bytes of dead letters that may wait for a commit: beyond it, reading waits too."""
 COMMIT_EVERY = 0.02
 """Seconds that a change may wait for others, so that a few commits a second carry many changes."""
+_MOST_DETAIL = 300
+"""Characters of an example's detail that are kept."""
 SEEN_EVERY = 1.0
 """Seconds between notes that the run is alive."""
 
@@ -74,6 +76,7 @@ class Ledger:
         self._last_commit = 0.0
         self._next_seen = 0.0
         self._peak = 0
+        self._examples: Counter[str] = Counter()
         self._next_place = store.next_place()
 
     # -- objects --------------------------------------------------------------------------------------------
@@ -173,6 +176,17 @@ class Ledger:
     def keep_message_ids(self, batch: OpenBatch, hashes: bytes, left_out: bytes | None) -> None:
         """Keep the hashes of a new batch's message ids, with the bitmap of those that were sent before."""
         self._group.message_ids.append((batch.object_id, batch.first, hashes, left_out))
+
+    def keep_examples(self, object_id: int, unit: str, examples: Iterable[tuple[str, int, str]]) -> None:
+        """Keep the first records that warnings are about: (rule, ordinal, detail)."""
+        for rule, ordinal, detail in examples:
+            if self._examples[rule] < MOST_EXAMPLES:
+                self._examples[rule] += 1
+                self._group.examples.append((rule, object_id, ordinal, unit, detail[:_MOST_DETAIL]))
+
+    def keep_seen(self, batch: OpenBatch, hashes: bytes, duplicates: bytes | None) -> None:
+        """Keep the messages of a new batch that the window for duplicates has taken; see `Seen`."""
+        self._group.seen_messages.append(Seen(batch.object_id, batch.first, hashes, duplicates))
 
     def take_over(self, batch: OpenBatch, ordinal: int, carried: Carried) -> None:
         """Note that a new batch's record is one that an earlier version of the object has left unsettled."""
@@ -274,6 +288,11 @@ class Ledger:
     def unload(self, number: int) -> None:
         """Let a parked request that was in memory wait in the checkpoint again."""
         self._group.unloaded.append(number)
+        self._schedule()
+
+    def shrink(self, number: int, left: Request) -> None:
+        """Leave only the records of this request in a parked one."""
+        self._group.shrunk.append((number, left))
         self._schedule()
 
     def unpark(self, number: int) -> None:

@@ -125,9 +125,8 @@ def _is_blocked(db: sqlite3.Connection, number: int) -> bool:
 def _take(db: sqlite3.Connection, number: int) -> Returning:
     db.execute("INSERT INTO loaded VALUES (?)", (number,))
     row = db.execute(f"SELECT {_FIELDS} FROM parked WHERE id = ?", (number,)).fetchone()  # noqa: S608
-    records = db.execute(
-        "SELECT ordinal, record FROM parked_record WHERE id = ? ORDER BY ordinal", (number,)
-    ).fetchall()
+    # In the order in which they stand in the body, which is that of their times.
+    records = db.execute("SELECT ordinal, record FROM parked_record WHERE id = ? ORDER BY rowid", (number,)).fetchall()
     number, rank, object_id, part, method, path, body, users, unit, attempts, doubted, *rest = row
     ordinals = tuple(ordinal for ordinal, _ in records)
     request = Request(

@@ -115,6 +115,16 @@ class Reading:
         """Return the objects that changed in mid-job and were gone on with."""
         return [uri for (uri,) in self._rows("SELECT DISTINCT uri FROM object WHERE state = 'replaced' ORDER BY id")]
 
+    def examples(self) -> dict[str, list[dict[str, Any]]]:
+        """Return a few records that each warning is about, by rule: uri, line or row (1-based), detail."""
+        found: dict[str, list[dict[str, Any]]] = {}
+        for rule, uri, ordinal, unit, detail in self._rows(
+            "SELECT e.rule, o.uri, e.ordinal, e.unit, e.detail FROM example e JOIN object o ON o.id = e.object "
+            "ORDER BY e.rule, e.object, e.ordinal"
+        ):
+            found.setdefault(rule, []).append({"uri": uri, unit: ordinal + 1, "detail": detail})
+        return found
+
     def amendments(self) -> list[dict[str, Any]]:
         """Return the settings that were changed in mid-job: at (POSIX seconds), reason, setting, before, after."""
         names = ("at", "reason", "setting", "before", "after")

@@ -42,6 +42,18 @@ CREATE TABLE message_id (
     PRIMARY KEY (object, first)
 ) WITHOUT ROWID;
 
+-- The last messages that have an id and become requests, where duplicates are left out: a row for each batch with some,
+-- in the order in which they were opened. `id` is how many messages are before it, `hashes` 8 bytes a message,
+-- `duplicates` 1 byte (1 for a duplicate), NULL for none. Of a replaced object it holds only what was settled or parked.
+CREATE TABLE seen (
+    id INTEGER PRIMARY KEY,
+    object INTEGER NOT NULL,
+    first INTEGER NOT NULL,
+    hashes BLOB NOT NULL,
+    duplicates BLOB
+);
+CREATE INDEX seen_object ON seen (object);
+
 -- Records that a replaced object left unsettled, with attempts in doubt or requests settled: these become those of the
 -- new version's record with the same hash when that is read.
 CREATE TABLE carried (
@@ -113,6 +125,16 @@ CREATE TABLE tally (
     reason TEXT NOT NULL,
     n INTEGER NOT NULL,
     PRIMARY KEY (object, outcome, reason)
+) WITHOUT ROWID;
+
+-- The first records that a warning is about, a few for each rule; `detail` says to a person what of them.
+CREATE TABLE example (
+    rule TEXT NOT NULL,
+    object INTEGER NOT NULL,
+    ordinal INTEGER NOT NULL,
+    unit TEXT NOT NULL,
+    detail TEXT NOT NULL,
+    PRIMARY KEY (rule, object, ordinal)
 ) WITHOUT ROWID;
 
 -- Attempts that may be on the wire: durable before the first byte leaves, gone when their outcome is durable.

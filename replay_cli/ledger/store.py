@@ -8,6 +8,7 @@ import json
 import os
 import socket
 import sqlite3
+from array import array
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -18,7 +19,7 @@ from typing import Any
 
 from replay_cli import __version__
 from replay_cli.errors import FatalError, UsageError
-from replay_cli.ledger import changes, objects, parked, redrive
+from replay_cli.ledger import changes, objects, parked, redrive, suppressing
 from replay_cli.ledger.changes import Changed, SentBefore
 from replay_cli.ledger.group import (
     Group,
@@ -33,11 +34,12 @@ from replay_cli.ledger.objects import Listed, ObjectState
 from replay_cli.ledger.parked import Loaded, ParkedBefore
 from replay_cli.ledger.reading import Reading
 from replay_cli.ledger.redrive import Block, Letter, Which
+from replay_cli.ledger.seen import apply_seen, last_seen
 from replay_cli.ledger.watermark import OpenBatch
 from replay_cli.model import ArchiveObject, Request
 
 APPLICATION_ID = 0x52504C59  # "RPLY", so that `file` and we know a checkpoint when we see one
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 OUTCOMES = ("delivered", "skipped", "rejected", "dead_lettered")
 
 
@@ -49,6 +51,7 @@ class Store(Reading):
         self.run_id = 0
         self._unlisted: set[int] = set()
         self._frontier = ("", "")
+        self._window_size: int | None = None
 
     @classmethod
     def create(cls, path: Path, job: dict[str, Any]) -> "Store":
@@ -278,6 +281,21 @@ class Store(Reading):
         with self._errors():
             return changes.sent_before(self._db, object_id)
 
+    def begin_window(self, size: int) -> Iterator["array[int]"]:
+        """Give the numbers of the last messages seen, at most so many, oldest first; from now on no more are kept.
+
+        To be called when the objects that changed were looked at: what was not sent of them is then forgotten.
+
+        Raises:
+            FatalError: the checkpoint cannot be read.
+        """
+        self._window_size = size
+        return self._last_seen(size)
+
+    def _last_seen(self, size: int) -> Iterator["array[int]"]:
+        with self._errors():
+            yield from last_seen(self._db, size)
+
     # -- a run's changes ------------------------------------------------------------------------------------
 
     def apply(self, group: Group) -> None:
@@ -288,6 +306,7 @@ class Store(Reading):
         """
         with self._transaction() as db:
             changes.apply_message_ids(db, group)
+            apply_seen(db, group, self._window_size)
             apply_progress(db, group)
             apply_attempts(db, group)
             apply_parked(db, group)
@@ -321,6 +340,27 @@ class Store(Reading):
         """
         with self._errors():
             return parked.load(self._db, lanes, now, limit)
+
+    def suppress_parked(self, reason_against: suppressing.Question, shrink: suppressing.Shrink) -> int:
+        """Take what must not be sent out of the parked requests, before `begin_parking`; its records are skipped.
+
+        A record is counted once, however many requests it became, and with others in its request these go on. A run
+        that dies here leaves the book closed, and the next one goes on.
+
+        Args:
+            reason_against: the text of a record → why it must not be sent.
+            shrink: takes records out of a request.
+
+        Returns:
+            How many records were taken out.
+        """
+        count = 0
+        place: suppressing.Place | None = suppressing.BEFORE_ALL
+        while place is not None:
+            with self._transaction() as db:
+                taken, place = suppressing.take_out(db, place, reason_against, shrink)
+                count += taken
+        return count
 
     # -- dead letters that go back --------------------------------------------------------------------------
 

@@ -29,6 +29,7 @@ def make_summary(
     amendments: Sequence[Mapping[str, Any]] = (),
     continued: Sequence[str] = (),
     job: Mapping[str, Any] | None = None,
+    examples: Mapping[str, Sequence[Mapping[str, Any]]] | None = None,
 ) -> Summary:
     """Put a job's numbers into the documented form.
 
@@ -46,6 +47,7 @@ def make_summary(
         dead_letters: the file of undelivered records, where there is one.
         amendments: the settings that were changed in mid-job: at (POSIX seconds), reason, setting, before, after.
         job: its sources, endpoint, workspace_id and settings; None where there is no job.
+        examples: rule → a few records that its warning is about: uri, line or row (1-based), detail.
         continued: uris of objects that changed in mid-job and were gone on with.
     """
     return {
@@ -57,6 +59,7 @@ def make_summary(
         "rejected": dict(book.get("rejected", {})),
         "dead_lettered": dict(book.get("dead_lettered", {})),
         "warnings": dict(book.get("warning", {})),
+        "warning_examples": {rule: [dict(each) for each in found] for rule, found in (examples or {}).items()},
         "parked": totals.get("parked", 0),
         "in_doubt": totals["in_doubt"],
         "requests": _requests(replies, totals["peak"]),

@@ -99,6 +99,10 @@ def _remarks(summary: Summary) -> Iterator[Text]:
         yield Text(
             f"amended at {at}: {option} was {amendment['before']}, is {amendment['after']}: {amendment['reason']}"
         )
+    for rule, examples in summary["warning_examples"].items():
+        example = examples[0]
+        place = f"line {example['line']}" if "line" in example else f"row {example['row']}"
+        yield Text(printable(f"{rule}, for example {example['uri']} {place}: {example['detail']}"), style="dim")
     if summary["in_doubt"]:
         yield Text(
             f"{summary['in_doubt']:,} attempts ended in doubt (perhaps sent, no answer seen): "

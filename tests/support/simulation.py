@@ -35,6 +35,7 @@ from replay_cli.policy import Policy
 from replay_cli.preparation import Preparation
 from replay_cli.replay import Ending, Replay, Standing
 from tests.delivery.clock import FakeClockLoop
+from tests.support.apis import plain_api
 
 T = TypeVar("T")
 EPOCH = 1_750_000_000.0
@@ -290,7 +291,7 @@ class Simulation:
         delivered = bool(store.tallies().get("delivered"))
         standing = Standing(work, self.source.pages(), store.begin_parking(), delivered)
         ledger = Ledger(store, letters, lambda error: replay.fail(error))
-        prepare = Preparation(map_message, strict=False, clock=lambda: EPOCH)
+        prepare = Preparation(plain_api(map_message), strict=False, clock=lambda: EPOCH)
         transport = cast("Transport", self.destination)
         replay = Replay(self.source, standing, prepare, ledger, transport, Cap(rps), policy, CHECK)
         replay._window = window

@@ -1,0 +1,86 @@
+"""From the options of the group "As what it goes", and the destination's filters, to a job's settings."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+from replay_cli.errors import UsageError
+from replay_cli.segment.filters import read_filters
+from replay_cli.segment.pointed import PointedError
+
+T = TypeVar("T")
+
+MOST_BYTES = 4 << 20
+"""A longer file is no configuration."""
+
+
+def shape(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings that say as what messages go; files are read, and what is in them is kept.
+
+    Raises:
+        UsageError: a file cannot be read or understood, or options exclude each other.
+    """
+    _require_together(values)
+    settings = {name: values[name] for name in ("api", "project_name", "update_existing_only", "strict")}
+    if values["stamp"]:
+        settings["stamp"] = dict(map(_stamp, values["stamp"]))
+    if values["mapping"] is not None:
+        from replay_cli.moengage.configuration import read_configuration  # what other jobs do without
+
+        path = values["mapping"]
+        text = read_text(path, "--mapping")
+        settings["mapping"] = _understood(lambda: read_configuration(text, path.name), path).document
+    if values["filters"] is not None:
+        path = values["filters"]
+        written = read_text(path, "--filters")
+        settings["filters"] = _understood(lambda: read_filters(written), path).document
+    if values["dedupe"] is not None:
+        settings["dedupe"] = values["dedupe"]
+    return settings
+
+
+def _require_together(values: Mapping[str, Any]) -> None:
+    if values["mapping"] is not None:
+        if values["api"] != "actions":
+            raise UsageError(f"--mapping is for --api actions; --api {values['api']} has a mapping of its own")
+        for name in ("project_name", "update_existing_only"):
+            if values[name]:
+                raise UsageError(
+                    f"give --mapping or --{name.replace('_', '-')}, not both: a mapping has a field for it"
+                )
+    if values["api"] == "bulk" and values["project_name"]:
+        raise UsageError("--project-name is for --api actions and classic; the Data API knows no projects")
+
+
+def _stamp(text: str) -> tuple[str, str]:
+    key, equals, value = text.partition("=")
+    if not equals or not key.strip():
+        raise UsageError(f"--stamp {text!r}: use KEY=VALUE, for example replayed=2025-03")
+    return key.strip(), value
+
+
+def _understood(read: Callable[[], T], path: Path) -> T:
+    try:
+        return read()
+    except PointedError as error:
+        raise UsageError(str(error if error.name else error.named(str(path)))) from None
+
+
+def read_text(path: Path, option: str) -> str:
+    """Read a file that the operator wrote.
+
+    Raises:
+        UsageError: it cannot be read, is no UTF-8, or is too long.
+    """
+    try:
+        with path.open("rb") as file:
+            data = file.read(MOST_BYTES + 1)
+    except OSError as error:
+        raise UsageError(f"cannot read {path} ({option}): {error.strerror}") from None
+    if len(data) > MOST_BYTES:
+        raise UsageError(f"{path} ({option}) is longer than {MOST_BYTES >> 20} MiB: is it the right file?")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise UsageError(f"{path} ({option}) is no UTF-8 text: see line {line}") from None
