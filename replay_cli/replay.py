@@ -36,6 +36,7 @@ from replay_cli.parking import LONGEST_LANE, Parking
 from replay_cli.policy import InDoubt, OnExhausted, Policy
 from replay_cli.preparation import Prepared
 from replay_cli.reading import Answer, Begin, Changed, End, Next, Reading, Step, Want
+from replay_cli.segment.duplicates import Window
 from replay_cli.sending import Attempt, Sending
 from replay_cli.settlement import Pending, Settlement, Work, rank
 from replay_cli.standstill import Standstill
@@ -124,6 +125,7 @@ class Replay:
         check: asks the destination whether it is there and takes our credentials.
         pack: puts requests of one record each together; None: each goes by itself.
         budget: what requests spend besides the cap.
+        window: the last messages seen, in which duplicates are looked for; None: they are sent.
     """
 
     def __init__(
@@ -139,6 +141,7 @@ class Replay:
         *,
         pack: Pack | None = None,
         budget: Budget | None = None,
+        window: Window | None = None,
     ) -> None:
         self._source = source
         self._standing = standing
@@ -155,7 +158,7 @@ class Replay:
         self._turns = 0
         self._fair_use = FairUse()
         self._sending = Sending(ledger, transport, cap, self._fair_use, budget)
-        self._settlement = Settlement(ledger, standing.parked.next_number)
+        self._settlement = Settlement(ledger, standing.parked.next_number, window)
         self._parking = Parking(standing.parked.lanes, standing.parked.requests)
         self._fetch = asyncio.Event()
         self._gone_back: set[str] = set()  # the users parked again since the last fetch began

@@ -259,6 +259,9 @@ class Settlement:
 
     def deliver(self, pending: Pending) -> None:
         """Note that MoEngage has accepted a request."""
+        if pending.batch is not None and not self._records:  # nothing is known of any of its records but this
+            self._ledger.deliver(pending.batch, pending.request.ordinals)
+            return
         for ordinal, text in zip(pending.request.ordinals, pending.request.records, strict=True):
             self._settle_part(pending, ordinal, text, PartOutcome(None))
         self._forget(pending)

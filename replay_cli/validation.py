@@ -20,6 +20,8 @@ from replay_cli.report.summary import Summary, make_summary, run_numbers
 from replay_cli.segment.duplicates import Window
 from replay_cli.settlement import leave_out_duplicates
 
+_MOST_EXAMPLES = 3
+"""Records that are shown for each rule of a warning."""
 _EXPECTED = 4
 """How many objects after the current one are told to the source."""
 
@@ -52,6 +54,7 @@ class DryRun:
         self._read = 0
         self._pending = 0
         self._damage: dict[str, str] = {}
+        self._examples: dict[str, list[dict[str, Any]]] = {}
         self._objects = self._consumed = self._total = 0
         self._listing = True
 
@@ -119,6 +122,10 @@ class DryRun:
         self._records.update(("skipped", skipped.reason) for skipped in prepared.skipped)
         self._records.update(("rejected", rejected.reason) for rejected in prepared.rejected)
         self._records.update({("warning", rule): n for rule, n in prepared.warnings.items()})
+        for rule, (ordinal, detail) in prepared.examples.items():
+            if len(found := self._examples.setdefault(rule, [])) < _MOST_EXAMPLES:
+                batch = prepared.batch
+                found.append({"uri": batch.object.uri, str(batch.unit): ordinal + 1, "detail": detail})
         self._pending += len({ordinal for request in prepared.requests for ordinal in request.ordinals})
 
     def _write(self, file: BinaryIO, obj: ArchiveObject, prepared: Prepared) -> None:
@@ -167,6 +174,7 @@ class DryRun:
             replies={},
             damage=self._damage,
             changed=[],
+            examples=self._examples,
             run=run_numbers(self._read, self._records, {}, 0, 0, elapsed),
             elapsed=elapsed,
             checkpoint=None,

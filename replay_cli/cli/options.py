@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import click
 
 from replay_cli.policy import DEFAULT_BEFORE_SUCCESS, DeadLetterLimit
+from replay_cli.segment.duplicates import LARGEST
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -153,15 +154,18 @@ class MessageCount(click.ParamType[int]):
 
     name = "n"
     _UNITS = {"k": 1_000, "m": 1_000_000}  # noqa: RUF012 # a constant of click's own kind
-    _MOST = 1_000_000_000
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
         if isinstance(value, int):
             return value
         text = str(value).strip().lower().replace("_", "").replace(",", "")
         number, unit = (text[:-1], self._UNITS[text[-1]]) if text[-1:] in self._UNITS else (text, 1)
-        if not number.isascii() or not number.isdigit() or not 0 < int(number[:12]) * unit <= self._MOST:
-            self.fail(f"{value!r} is no number of messages: use for example 1000000, 500k or 10M", param, ctx)
+        if not number.isascii() or not number.isdigit() or not 0 < int(number[:12]) * unit <= LARGEST:
+            self.fail(
+                f"{value!r} is no number of messages up to {LARGEST:,}: use for example 500k or 10M",
+                param,
+                ctx,
+            )
         return int(number) * unit
 
 

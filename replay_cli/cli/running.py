@@ -2,6 +2,7 @@
 
 import sys
 from pathlib import Path
+from secrets import randbits
 from typing import Any, NoReturn
 
 import click
@@ -25,6 +26,7 @@ from replay_cli.ledger.store import Store
 from replay_cli.policy import BulkRefused, DeadLetterLimit, InDoubt, OnExhausted, Policy
 from replay_cli.report.summary import Summary, exit_code
 from replay_cli.report.terminal import error_console, print_json, print_summary
+from replay_cli.segment.duplicates import Window
 from replay_cli.validation import DryRun
 
 _PACE = (
@@ -86,7 +88,8 @@ def dry_run(values: dict[str, Any]) -> NoReturn:
         console.print(line, highlight=False, markup=False)
     source = open_source(job.sources, job.selection, s3_options(values))
     endpoint = "" if destination.is_sandbox else destination.endpoint
-    run = DryRun(source, preparation(job, listing.lists, _allowance(values)), endpoint, values["limit"])
+    window = None if values["dedupe"] is None else Window(values["dedupe"], randbits(64))
+    run = DryRun(source, preparation(job, listing.lists, _allowance(values)), endpoint, values["limit"], window)
     _finish(run.go(values["output"], console), values["as_json"])
 
 

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
+from secrets import randbits
 from typing import Any
 
 from rich.console import Console
@@ -39,6 +40,7 @@ from replay_cli.replay import Ending, Replay, Standing
 from replay_cli.report.progress import State, make_reporter
 from replay_cli.report.summary import Summary, make_summary, run_numbers
 from replay_cli.report.terminal import count
+from replay_cli.segment.duplicates import Window
 from replay_cli.segment.lists import for_records, suppression
 
 RUN, REDRIVE = "run", "redrive"
@@ -206,6 +208,7 @@ async def _conduct(
     began = time.monotonic()
     parked = store.begin_parking(redriven=to_do.pages is None)
     standing = Standing(to_do.work, to_do.pages, parked, bool(store.tallies().get("delivered")), to_do.total)
+    window = None if to_do.pages is None else _window(store, job)
     async with AsyncExitStack() as stack:
         endpoint = job.endpoint
         if endpoint == SANDBOX:
@@ -241,6 +244,7 @@ async def _conduct(
             check,
             pack=pack,
             budget=Budget(session.allowance) if pack is not None and any(session.allowance) else None,
+            window=window,
         )
         await stack.enter_async_context(_signals(replay, console))
         await stack.enter_async_context(_progress(replay, ledger, cap, console))
@@ -248,6 +252,17 @@ async def _conduct(
     book = ledger.book
     elapsed = time.monotonic() - began
     return ending, run_numbers(book.read, book.records, book.replies, cap.meter.peak, book.in_doubt, elapsed)
+
+
+def _window(store: Store, job: Job) -> Window | None:
+    """Return the last messages that earlier runs have seen, where duplicates are left out."""
+    size = job.settings.get("dedupe")
+    if size is None:
+        return None
+    window = Window(size, randbits(64))
+    for numbers in store.begin_window(size):
+        window.fill(numbers)
+    return window
 
 
 @asynccontextmanager

@@ -7,7 +7,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+import orjson
+
 from replay_cli.model import Request
+
+# One statement each, however many there are: between two of them this thread would wait for Python's lock, and a bulk
+# request has hundreds.
+_KEY = ", ".join(f"json_extract(value, '$[{index}]')" for index in range(4))
+_INTEND = f"INSERT INTO intent SELECT {_KEY}, json_extract(value, '$[4]') FROM json_each(?)"  # noqa: S608 # constants
+_CONCLUDE = f"DELETE FROM intent WHERE (object, ordinal, part, attempt) IN (SELECT {_KEY} FROM json_each(?))"  # noqa: S608 # as above
 
 MOST_EXAMPLES = 3
 """Records that are kept for each rule of a warning."""
@@ -168,8 +176,10 @@ def apply_progress(db: sqlite3.Connection, group: Group) -> None:
 
 def apply_attempts(db: sqlite3.Connection, group: Group) -> None:
     # Intents first: an attempt may begin and end within one group.
-    db.executemany("INSERT INTO intent VALUES (?, ?, ?, ?, ?)", group.intents)
-    db.executemany("DELETE FROM intent WHERE object = ? AND ordinal = ? AND part = ? AND attempt = ?", group.concluded)
+    if group.intents:
+        db.execute(_INTEND, (orjson.dumps(group.intents).decode(),))
+    if group.concluded:
+        db.execute(_CONCLUDE, (orjson.dumps(group.concluded).decode(),))
     db.executemany(
         "INSERT INTO in_doubt (object, ordinal, part, attempt, at, cause) VALUES (?, ?, ?, ?, ?, ?)",
         group.in_doubt,

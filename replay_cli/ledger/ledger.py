@@ -261,6 +261,16 @@ class Ledger:
         if self.hand_over(batch, ordinal):
             self.settle_parked(batch.object_id, outcome, reason, letter)
 
+    def deliver(self, batch: OpenBatch, ordinals: Sequence[int]) -> None:
+        """Close the accounts of records that arrived together."""
+        settled = sum(map(batch.settle, ordinals))
+        if settled:
+            self._tally(batch.object_id, "delivered", "", settled)
+            self._changed.add(batch)
+            if batch.unsettled == 0:
+                self._touch(self._progress[batch.object_id])
+            self._schedule()
+
     def settle_parked(self, object_id: int, outcome: str, reason: str, letter: DeadLetter | None) -> None:
         """Close the account of a record that was parked."""
         self._tally(object_id, outcome, reason, 1)
