@@ -8,6 +8,7 @@ from rich.table import Table
 
 NAMES = (
     "preparing",
+    "mapping",
     "fql",
     "startup",
     "ledger",
@@ -20,6 +21,7 @@ NAMES = (
     "suppress",
     "s3",
     "bulk",
+    "dedupe",
 )
 
 

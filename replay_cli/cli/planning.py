@@ -1,10 +1,13 @@
 """What a run is about to do, in words, before it does something that cannot be undone."""
 
-from itertools import islice
+from itertools import islice, zip_longest
+from typing import NamedTuple
 
 from replay_cli.archive import read
 from replay_cli.cli.session import Plan
 from replay_cli.errors import DamagedObjectError
+from replay_cli.moengage.packing import weigh
+from replay_cli.preparation import Prepared
 from replay_cli.report.terminal import count, duration, size
 
 _SAMPLED_OBJECTS = 3
@@ -15,6 +18,16 @@ _NO_UNDO = (
 )
 
 
+class _Sampled(NamedTuple):
+    """What the beginnings of some objects hold: stored bytes, records, requests, and users and events in bulk ones."""
+
+    consumed: int = 0
+    records: int = 0
+    requests: int = 0
+    users: int = 0
+    events: int = 0
+
+
 def describe(plan: Plan) -> str:
     """Return what a run will send, where, and how long at least; the beginnings of a few objects are read."""
     if plan.redriven:
@@ -23,12 +36,13 @@ def describe(plan: Plan) -> str:
             f"{duration(plan.redriven / plan.rps)}. {_NO_UNDO}"
         )
     total = sum(obj.size for obj in plan.objects)
-    consumed, records, requests = _sample(plan)
-    share = total / consumed if consumed else 0
-    estimate = f"about {round(records * share):,} records, {round(requests * share):,} requests"
+    sampled = _sample(plan)
+    share = total / sampled.consumed if sampled.consumed else 0
+    records, requests = round(sampled.records * share), round(sampled.requests * share)
     return (
-        f"This sends {count(len(plan.objects), 'object')} ({size(total)} as stored; {estimate}, estimated from "
-        f"{records:,} records) to {_where(plan)}: at least {duration(requests * share / plan.rps)}. {_NO_UNDO}"
+        f"This sends {count(len(plan.objects), 'object')} ({size(total)} as stored; about {records:,} records, "
+        f"{requests:,} requests, estimated from {sampled.records:,} records) to {_where(plan)}: at least "
+        f"{duration(_seconds(plan, sampled) * share)}. {_NO_UNDO}"
     )
 
 
@@ -36,21 +50,42 @@ def _where(plan: Plan) -> str:
     return f"workspace {plan.job.workspace_id} at {plan.job.endpoint}, at most {plan.rps:g} requests a second"
 
 
-def _sample(plan: Plan) -> tuple[int, int, int]:
-    """Prepare the first batches of a few objects: (stored bytes read, records, requests)."""
-    consumed = records = requests = 0
-    pack = plan.prepare.api.pack
+def _seconds(plan: Plan, sampled: _Sampled) -> float:
+    """Return how long the sampled requests take at least: by the cap, or by what users and events a minute allow."""
+    seconds = sampled.requests / plan.rps
+    for wanted, per_minute in zip((sampled.users, sampled.events), plan.allowance, strict=True):
+        if per_minute:
+            seconds = max(seconds, wanted / per_minute * 60)
+    return seconds
+
+
+def _sample(plan: Plan) -> _Sampled:
+    """Prepare the first batches of a few objects."""
+    numbers = _Sampled()
     for obj in plan.objects[:: max(1, len(plan.objects) // _SAMPLED_OBJECTS)]:
         read_here, batches = obj.size, read(plan.source, obj)
         try:
             for batch in islice(batches, _SAMPLED_BATCHES):
                 prepared = plan.prepare(batch)
                 read_here = batch.consumed
-                records += prepared.records
-                requests += len(prepared.requests if pack is None else pack(prepared.requests))
+                numbers = _add(numbers, 0, prepared.records, *_requests(plan, prepared))
             if next(batches, None) is None:
                 read_here = obj.size
         except DamagedObjectError:
             read_here = obj.size
-        consumed += min(read_here, obj.size)
-    return consumed, records, requests
+        numbers = _add(numbers, min(read_here, obj.size))
+    return numbers
+
+
+def _requests(plan: Plan, prepared: Prepared) -> tuple[int, int, int]:
+    """Return how many requests a batch becomes, and the users and events in bulk ones."""
+    pack = plan.prepare.api.pack
+    if pack is None:
+        return len(prepared.requests), 0, 0
+    packed = pack(prepared.requests)
+    weights = [weigh(request.body) for request in packed]
+    return len(packed), sum(weight.users for weight in weights), sum(weight.events for weight in weights)
+
+
+def _add(numbers: _Sampled, *more: int) -> _Sampled:
+    return _Sampled(*(number + each for number, each in zip_longest(numbers, more, fillvalue=0)))

@@ -54,6 +54,7 @@ class Plan:
     objects: Sequence[ArchiveObject]
     rps: float
     prepare: Preparation
+    allowance: Allowance
     redriven: int = 0
     """Dead letters to send again; then no object is read"""
 

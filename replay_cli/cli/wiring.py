@@ -47,6 +47,8 @@ RUN, REDRIVE = "run", "redrive"
 """What an invocation does to its job."""
 NOTHING_MEANT = "nothing under the sources lies within the selection, as the paths tell it"
 _STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_MANY = 500_000
+"""Messages whose ids take more than a moment to read."""
 _SWITCH_INTERVAL = 0.0005
 """Seconds after which the reader's and the ledger's threads let the event loop go on."""
 _COLLECT_AFTER = 5_000
@@ -63,7 +65,8 @@ def execute(job: Job, path: Path, session: Session, console: Console) -> Summary
     for line in (*job.selection.explain(), *session.listing.explain()):
         console.print(line, highlight=False, markup=False)
     source = open_source(job.sources, job.selection, session.s3)
-    plan = Plan(job, source, (), session.rps, preparation(job, session.listing.lists, session.allowance))
+    prepare = preparation(job, session.listing.lists, session.allowance)
+    plan = Plan(job, source, (), session.rps, prepare, session.allowance)
     goes_on = path.exists() and not session.restart
     pages = first_page(source.pages(), console, goes_on=goes_on)
     with ExitStack() as stack:
@@ -118,7 +121,7 @@ def redrive(path: Path, which: Which, limit: int | None, session: Session, conso
             return _nothing_to_redrive(store, path, which)
         source, prepare = open_source(job.sources), preparation(job, session.listing.lists, session.allowance)
         if session.asks:
-            session.confirm(Plan(job, source, [], session.rps, prepare, waiting))
+            session.confirm(Plan(job, source, [], session.rps, prepare, session.allowance, waiting))
         key = session.key()
         if not session.destination.is_sandbox:
             stack.enter_context(workspace_lock(job.endpoint, job.workspace_id))
@@ -208,7 +211,7 @@ async def _conduct(
     began = time.monotonic()
     parked = store.begin_parking(redriven=to_do.pages is None)
     standing = Standing(to_do.work, to_do.pages, parked, bool(store.tallies().get("delivered")), to_do.total)
-    window = None if to_do.pages is None else _window(store, job)
+    window = None if to_do.pages is None else _window(store, job, console)
     async with AsyncExitStack() as stack:
         endpoint = job.endpoint
         if endpoint == SANDBOX:
@@ -254,12 +257,14 @@ async def _conduct(
     return ending, run_numbers(book.read, book.records, book.replies, cap.meter.peak, book.in_doubt, elapsed)
 
 
-def _window(store: Store, job: Job) -> Window | None:
+def _window(store: Store, job: Job, console: Console) -> Window | None:
     """Return the last messages that earlier runs have seen, where duplicates are left out."""
     size = job.settings.get("dedupe")
     if size is None:
         return None
     window = Window(size, randbits(64))
+    if min(size, store.totals()["read"]) > _MANY:
+        console.print("reading the ids of the last messages, to tell duplicates by", highlight=False)
     for numbers in store.begin_window(size):
         window.fill(numbers)
     return window

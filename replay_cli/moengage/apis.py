@@ -58,7 +58,7 @@ def _stamped(mapping: Mapping, stamp: Settings[str, str]) -> Mapping:
     def map_message(message: Message) -> Sequence[Draft]:
         drafts = mapping(message)
         for _, body, _ in drafts:
-            if body["type"] == "track":
+            if "event" in body:
                 body["properties"] = {**body.get("properties", {}), **stamp}
         return drafts
 

@@ -78,6 +78,14 @@ def test_the_exception_no_identity_is_exercised() -> None:
             {"context": {"app": {"version": ""}, "os": {}, "library": {}}},
         ),
         ({"context": {"app": {"version": {}}}}, "invalid_app_version"),
+        (
+            {"context": False},
+            {"context": {"app": {"version": "false"}, "os": {"name": "false"}, "library": {"version": "false"}}},
+        ),
+        (
+            {"context": {"app": 0, "os": "", "library": 1}},
+            {"context": {"app": {"version": "0"}, "os": {}, "library": {}}},
+        ),
         ({"type": "identify", "userId": ["a"]}, "invalid_user_id"),
         ({"type": "identify", "userId": [""], "anonymousId": "a"}, {"user_id": None}),
         ({"type": "identify", "userId": [None], "anonymousId": "a"}, {"user_id": ""}),
