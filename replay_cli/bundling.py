@@ -60,13 +60,16 @@ def _families(requests: Sequence[Request]) -> list[list[Request]]:
     """Return the families in an order that is the same in every batch: by a hash of their first lane."""
     by_lane: dict[str, _Family] = {}
     families: dict[int, _Family] = {}
+    merged = False
+    # Every record of a bulk job passes here.
     for index, request in enumerate(requests):
-        family = next((by_lane[lane] for lane in request.users if lane in by_lane), None)
+        users = request.users
+        family = by_lane.get(users[0])
         if family is None:
-            family = _Family([], [])
+            family = by_lane[users[0]] = _Family([], [users[0]])
             families[id(family)] = family
         family.members.append(index)
-        for lane in request.users:
+        for lane in users[1:]:
             known = by_lane.get(lane)
             if known is None:
                 by_lane[lane] = family
@@ -74,8 +77,12 @@ def _families(requests: Sequence[Request]) -> list[list[Request]]:
             elif known is not family:
                 family, gone = _merge(family, known, by_lane)
                 del families[id(gone)]
+                merged = True
+    if merged:
+        for family in families.values():
+            family.members.sort()
     in_order = sorted(families.values(), key=lambda family: crc32(family.lanes[0].encode(errors="surrogatepass")))
-    return [[requests[index] for index in sorted(family.members)] for family in in_order]
+    return [[requests[index] for index in family.members] for family in in_order]
 
 
 def _merge(one: _Family, other: _Family, by_lane: dict[str, _Family]) -> tuple[_Family, _Family]:

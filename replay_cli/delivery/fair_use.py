@@ -30,18 +30,13 @@ LIMITS = (
 _FORGET_EVERY = 1.0
 
 
-_SHORT, _MIDDLE, _LONG = LIMITS
-_ROOM_AFTER = tuple((limit.bucket - 1) / limit.leak for limit in LIMITS)
+_SHORT_EACH, _MIDDLE_EACH, _LONG_EACH = (1 / limit.leak for limit in LIMITS)
+"""Seconds in which a bucket leaks one event."""
+_SHORT_ROOM, _MIDDLE_ROOM, _LONG_ROOM = ((limit.bucket - 1) / limit.leak for limit in LIMITS)
 """Seconds from when a bucket has room for one more until it is empty."""
 
-
-class _Buckets(NamedTuple):
-    """A user's buckets: when there is room for one more in all of them, and when each is empty (seconds)."""
-
-    room_at: float
-    short: float
-    middle: float
-    long: float
+_Buckets = tuple[float, float, float, float]
+"""When there is room for one more in all of a user's buckets, and when each of them is empty (seconds)."""
 
 
 class FairUse:
@@ -65,11 +60,11 @@ class FairUse:
         for user in users:
             _, short, middle, long = known.get(user, _EMPTY)
             # Plainly, for a bulk request has hundreds of users.
-            short = (short if short > now else now) + 1 / _SHORT.leak
-            middle = (middle if middle > now else now) + 1 / _MIDDLE.leak
-            long = (long if long > now else now) + 1 / _LONG.leak
-            room_at = max(short - _ROOM_AFTER[0], middle - _ROOM_AFTER[1], long - _ROOM_AFTER[2])
-            known[user] = _Buckets(room_at, short, middle, long)
+            short = (short if short > now else now) + _SHORT_EACH
+            middle = (middle if middle > now else now) + _MIDDLE_EACH
+            long = (long if long > now else now) + _LONG_EACH
+            room_at = max(short - _SHORT_ROOM, middle - _MIDDLE_ROOM, long - _LONG_ROOM)
+            known[user] = (room_at, short, middle, long)
         if now - self._forgotten_at > _FORGET_EVERY:
             self._forget(now)
 
@@ -82,4 +77,4 @@ class FairUse:
         self._buckets = {user: buckets for user, buckets in self._buckets.items() if max(buckets) > now}
 
 
-_EMPTY = _Buckets(0.0, 0.0, 0.0, 0.0)
+_EMPTY = (0.0, 0.0, 0.0, 0.0)
