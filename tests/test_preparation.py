@@ -13,6 +13,7 @@ from replay_cli.moengage.actions import actions_mapping
 from replay_cli.moengage.mapping import Api, Draft, Mapping, UnmappableError
 from replay_cli.moengage.preflight import MAX_BODY_BYTES, make_check
 from replay_cli.preparation import Preparation, Prepared, iso_instant, text_of
+from replay_cli.segment.content import Content
 from replay_cli.segment.selection import EVERYTHING, Period, Selection
 
 NOW = datetime(2025, 6, 1, 12, tzinfo=UTC)
@@ -381,3 +382,21 @@ def test_a_mapping_that_refuses_gives_its_reason() -> None:
         raise UnmappableError("no_identity", "nobody")
 
     assert rejections(prepare([track()], mapping=refuse)) == [(0, "no_identity")]
+
+
+def test_a_consent_category_that_nobody_speaks_of_is_named_with_those_that_there_are() -> None:
+    context = {"consent": {"categoryPreferences": {"Advertising": True, "Functional": False}}}
+    selection = Selection(content=Content(consent=frozenset({"Advertisng"})))
+    prepared = prepare([track(context=context), track()], selection=selection)
+    assert [(skipped.ordinal - FIRST, skipped.reason) for skipped in prepared.skipped] == [(0, "no_consent")]
+    assert prepared.warnings == Counter({"unknown_consent_category": 1})
+    assert prepared.examples["unknown_consent_category"].detail == (
+        "no consent is given or refused to Advertisng, but to Advertising, Functional"
+    )
+
+
+def test_a_refused_consent_is_no_warning() -> None:
+    context = {"consent": {"categoryPreferences": {"Advertising": False}}}
+    selection = Selection(content=Content(consent=frozenset({"Advertising"})))
+    prepared = prepare([track(context=context)], selection=selection, strict=True)
+    assert (len(prepared.skipped), prepared.warnings, prepared.rejected) == (1, Counter(), [])

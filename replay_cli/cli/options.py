@@ -413,6 +413,7 @@ shape_options = _all(
             WHAT,
             "--filters",
             type=PATH,
+            metavar="FILE",
             help="The destination's filters, as Segment's API returns them (JSON): what they drop is left out.",
         ),
         option(
@@ -440,6 +441,7 @@ mapping_options = _all(
             AS_WHAT,
             "--mapping",
             type=PATH,
+            metavar="FILE",
             help="Subscriptions and their mappings instead of the defaults: as Segment's API returns them (JSON), or "
             "wishes (TOML): rename, drop, add, lowercase.",
         ),

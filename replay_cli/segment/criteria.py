@@ -19,6 +19,7 @@ OTHER_USER = "other_user"
 DEVICE_MODE = "device_mode"
 INTEGRATION_OFF = "integration_off"
 NO_CONSENT = "no_consent"
+_NOT_ASKED = object()
 NOT_WHERE = "not_where"
 
 DEVICE_MODE_LIBRARIES = (
@@ -111,15 +112,9 @@ def with_consent(categories: Collection[str]) -> Selector:
     """
 
     def select(message: Message) -> str | None:
-        context = message.get("context")
-        consent = context.get("consent") if context.__class__ is dict else None
-        if consent is None:
+        preferences = _preferences(message)
+        if preferences is _NOT_ASKED:
             return None
-        if consent.__class__ is not dict:
-            return NO_CONSENT
-        if "categoryPreferences" not in consent:
-            return None
-        preferences = consent["categoryPreferences"]
         if preferences.__class__ is not dict:
             return NO_CONSENT
         for category in categories:
@@ -128,6 +123,26 @@ def with_consent(categories: Collection[str]) -> Selector:
         return None
 
     return select
+
+
+def unknown_categories(message: Message, categories: Collection[str]) -> str | None:
+    """Say which categories a message's consent does not speak of, and which it does; None when it speaks of all.
+
+    A misspelt category leaves out everybody, and only the archive knows how it is spelt.
+    """
+    preferences = _preferences(message)
+    if preferences.__class__ is not dict or not preferences or not (unknown := set(categories) - preferences.keys()):
+        return None
+    return f"no consent is given or refused to {', '.join(sorted(unknown))}, but to {', '.join(sorted(preferences))}"
+
+
+def _preferences(message: Message) -> Any:
+    """Return what should be an object of categories; `_NOT_ASKED` where there is none."""
+    context = message.get("context")
+    consent = context.get("consent") if context.__class__ is dict else None
+    if consent is None:
+        return _NOT_ASKED
+    return consent.get("categoryPreferences", _NOT_ASKED) if consent.__class__ is dict else consent
 
 
 def meeting(condition: Callable[[Message], bool]) -> Selector:
