@@ -108,7 +108,7 @@ def _shown(value: Any) -> str:
         text = json.dumps(value, sort_keys=True, ensure_ascii=False)
         return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}… ({hashlib.sha256(text.encode()).hexdigest()[:8]})"
     if isinstance(value, list):
-        return ", ".join(map(str, value))
+        return ", ".join(map(str, value)) or "empty"
     if isinstance(value, bool):
         return "on" if value else "off"
     return "not set" if value is None or value == "" else str(value)

@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 Message = dict[str, Any]
 
 DAYS = [datetime(2025, 3, day, tzinfo=UTC) for day in (1, 2, 3)]
-WEBSITE, APP = "kQ8vTz3nWbYp5RdXmLs2Ha", "f4Jc9GxUeMt7ZqNr1VwKoB"
+WEBSITE, APP, SPACE = "kQ8vTz3nWbYp5RdXmLs2Ha", "f4Jc9GxUeMt7ZqNr1VwKoB", "s9Dn2HyPtWc6LfEj4QbMvR"
 SITE_LIBRARIES = {
     "analytics.js": "2.11.1",
     "analytics-node": "2.1.0",
@@ -281,6 +281,35 @@ def write_raw_logs(root: Path) -> None:
                 write(folder / name, packed(b"".join(map(line, part))))
 
 
+# -- Engage -----------------------------------------------------------------------------------------
+
+
+def write_engage(root: Path) -> None:
+    """Write what Engage sent for an audience and a computed trait: who joined on one day, and who left on the next."""
+    random = Random(6)
+    everybody = people(random, 12, {"analytics-node": SITE_LIBRARIES["analytics-node"]}, "cust")
+    for day, has_entered in enumerate((True, False)):
+        messages = [
+            message
+            for person in everybody
+            if has_entered or person.number % 3 == 0
+            for message in changes(random, person, DAYS[day] + timedelta(minutes=5 * person.number), has_entered)
+        ]
+        folder = root / "engage" / "segment-logs" / SPACE / str(int(DAYS[day].timestamp() * 1000))
+        write(folder / f"{int(DAYS[day].timestamp())}.{uuid(random)[:8]}.gz", packed(b"".join(map(line, messages))))
+
+
+def changes(random: Random, person: Person, time: datetime, has_entered: bool) -> Iterator[Message]:
+    """Make what Engage sends of one person, seconds apart; who was never known has an anonymous id only."""
+    moments = (time + timedelta(seconds=second) for second in range(1, 4))
+
+    def message(kind: str, **fields: Any) -> Message:
+        made = {**envelope(random, person, kind, next(moments), person.known_from is not None), **fields}
+        return {name: value for name, value in made.items() if value is not None}
+
+    return engage(message, has_entered)
+
+
 # -- Parquet -----------------------------------------------------------------------------------------
 
 TIMES = ("originalTimestamp", "receivedAt", "sentAt", "timestamp")
@@ -434,6 +463,7 @@ def main(root: Path) -> None:
     write_data_lake(root)
     write_nested(root)
     write_json_column(root)
+    write_engage(root)
     write_dirt(root)
 
 

@@ -421,7 +421,7 @@ shape_options = _all(
             "--dedupe",
             type=MessageCount(),
             metavar="N",
-            help="Leave out a message whose id is among the N messages before it (1000000, 500k, 10M).",
+            help="Leave out a message whose id is among those of the N messages to be sent before it (500k, 10M).",
         ),
     ]
 )

@@ -1,6 +1,6 @@
 """From the options of the group "As what it goes", and the destination's filters, to a job's settings."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -23,17 +23,17 @@ def shape(values: Mapping[str, Any]) -> dict[str, Any]:
     _require_together(values)
     settings = {name: values[name] for name in ("api", "project_name", "update_existing_only", "strict")}
     if values["stamp"]:
-        settings["stamp"] = dict(map(_stamp, values["stamp"]))
+        settings["stamp"] = _stamps(values["stamp"])
     if values["mapping"] is not None:
         from replay_cli.moengage.configuration import read_configuration  # what other jobs do without
 
         path = values["mapping"]
         text = read_text(path, "--mapping")
-        settings["mapping"] = _understood(lambda: read_configuration(text, path.name), path).document
+        settings["mapping"] = _understood(lambda: read_configuration(text, path.name), f"--mapping {path}").document
     if values["filters"] is not None:
         path = values["filters"]
         written = read_text(path, "--filters")
-        settings["filters"] = _understood(lambda: read_filters(written), path).document
+        settings["filters"] = _understood(lambda: read_filters(written), f"--filters {path}").document
     if values["dedupe"] is not None:
         settings["dedupe"] = values["dedupe"]
     return settings
@@ -52,6 +52,16 @@ def _require_together(values: Mapping[str, Any]) -> None:
         raise UsageError("--project-name is for --api actions and classic; the Data API knows no projects")
 
 
+def _stamps(texts: Sequence[str]) -> dict[str, str]:
+    stamps: dict[str, str] = {}
+    for text in texts:
+        key, value = _stamp(text)
+        if key in stamps:
+            raise UsageError(f"--stamp {key} is given twice: a property has one value")
+        stamps[key] = value
+    return stamps
+
+
 def _stamp(text: str) -> tuple[str, str]:
     key, equals, value = text.partition("=")
     if not equals or not key.strip():
@@ -59,11 +69,11 @@ def _stamp(text: str) -> tuple[str, str]:
     return key.strip(), value
 
 
-def _understood(read: Callable[[], T], path: Path) -> T:
+def _understood(read: Callable[[], T], name: str) -> T:
     try:
         return read()
     except PointedError as error:
-        raise UsageError(str(error if error.name else error.named(str(path)))) from None
+        raise UsageError(str(error.named(name))) from None
 
 
 def read_text(path: Path, option: str) -> str:
@@ -76,11 +86,11 @@ def read_text(path: Path, option: str) -> str:
         with path.open("rb") as file:
             data = file.read(MOST_BYTES + 1)
     except OSError as error:
-        raise UsageError(f"cannot read {path} ({option}): {error.strerror}") from None
+        raise UsageError(f"{option} {path} cannot be read: {error.strerror}") from None
     if len(data) > MOST_BYTES:
-        raise UsageError(f"{path} ({option}) is longer than {MOST_BYTES >> 20} MiB: is it the right file?")
+        raise UsageError(f"{option} {path} has more than {MOST_BYTES >> 20} MiB: is it the right file?")
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        raise UsageError(f"{path} ({option}) is no UTF-8 text: see line {line}") from None
+        raise UsageError(f"{option} {path}, line {line}: this is not UTF-8: save it as UTF-8") from None

@@ -19,6 +19,8 @@ from replay_cli.report.summary import Summary
 _STYLES = {"complete": "bold green", "running": "bold cyan", "paused": "bold yellow"}
 _UNWRAPPED = 400
 """Columns of what is no terminal: a log's lines are searched, and must not be cut."""
+_SHOWN = 100
+"""Characters of a setting that is a configuration, like a mapping."""
 _WITH_REASONS = ("skipped", "rejected", "dead_lettered")
 
 
@@ -41,6 +43,9 @@ def print_job(console: Console, summary: Summary) -> None:
 
 
 def _plain(value: Any) -> str:
+    if isinstance(value, dict) or (isinstance(value, list) and any(isinstance(item, dict | list) for item in value)):
+        text = orjson.dumps(value).decode()
+        return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
     return ", ".join(map(str, value)) if isinstance(value, list) else "on" if value is True else str(value)
 
 

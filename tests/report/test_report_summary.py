@@ -100,6 +100,7 @@ def test_the_summary_has_the_documented_form() -> None:
         "rejected": {"too_deep": 1, "future_date": 1},
         "dead_lettered": {"http_400": 1},
         "warnings": {"missing_time": 2},
+        "warning_examples": {},
         "parked": 1,
         "in_doubt": 5,
         "requests": {"attempts": 7, "by_status": {"200": 4, "500": 1, "timeout": 2}, "peak_per_second": 99},
