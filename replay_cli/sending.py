@@ -4,6 +4,7 @@ No tasks of its own: the conductor's senders come through here, and it may hold 
 """
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import nullcontext
 from typing import NamedTuple
 
@@ -161,5 +162,8 @@ class Sending:
     def _note_departure(self, request: Request) -> None:
         self._cap.meter.mark()
         self._ledger.note_peak(self._cap.meter.peak)
-        self._fair_use.mark(request.users, asyncio.get_running_loop().time())
+        users: Sequence[str] = request.users
+        if len(request.ordinals) > 1:  # the Data API knows people by their user ids alone
+            users = [lane for lane in users if lane.startswith("u")]
+        self._fair_use.mark(users, asyncio.get_running_loop().time())
         self.in_flight += 1

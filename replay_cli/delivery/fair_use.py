@@ -58,8 +58,8 @@ class FairUse:
         """Count an attempt that leaves now; a user who is there several times is counted so often."""
         known = self._buckets
         for user in users:
+            # As plain as can be, for a bulk request has hundreds of users.
             _, short, middle, long = known.get(user, _EMPTY)
-            # Plainly, for a bulk request has hundreds of users.
             short = (short if short > now else now) + _SHORT_EACH
             middle = (middle if middle > now else now) + _MIDDLE_EACH
             long = (long if long > now else now) + _LONG_EACH
