@@ -15,7 +15,7 @@ from replay_cli.cli.planning import describe
 from replay_cli.cli.preparing import preparation
 from replay_cli.cli.selecting import s3_options, selection_from
 from replay_cli.cli.session import Plan, Session
-from replay_cli.cli.shaping import shape
+from replay_cli.cli.shaping import explain, shape
 from replay_cli.cli.wiring import execute
 from replay_cli.delivery.budget import Allowance
 from replay_cli.delivery.transport import tls_context
@@ -84,7 +84,7 @@ def dry_run(values: dict[str, Any]) -> NoReturn:
     job = Job(_sources(values), destination.endpoint, destination.workspace_id, _settings(values) | listing.settings())
     console = error_console()
     _require_elsewhere(values["output"], job.sources)
-    for line in (*job.selection.explain(), *listing.explain()):
+    for line in (*job.selection.explain(), *explain(job.settings), *listing.explain()):
         console.print(line, highlight=False, markup=False)
     source = open_source(job.sources, job.selection, s3_options(values))
     endpoint = "" if destination.is_sandbox else destination.endpoint

@@ -5,11 +5,13 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from replay_cli.errors import UsageError
+from replay_cli.report.terminal import count
 from replay_cli.segment.filters import read_filters
 from replay_cli.segment.pointed import PointedError
 
 T = TypeVar("T")
 
+_APIS = {"classic": "the classic mode: known users, snake_case", "bulk": "the Data API, in bulk: known users"}
 MOST_BYTES = 4 << 20
 """A longer file is no configuration."""
 
@@ -94,3 +96,19 @@ def read_text(path: Path, option: str) -> str:
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise UsageError(f"{option} {path}, line {line}: this is not UTF-8: save it as UTF-8") from None
+
+
+def explain(settings: Mapping[str, Any]) -> list[str]:
+    """Say of a job's settings, in lines for people, as what messages go and what filters and duplicates leave out."""
+    lines = []
+    if settings["api"] != "actions":
+        lines.append(f"through {_APIS[settings['api']]}")
+    if "mapping" in settings:
+        lines.append(f"mapped by {count(len(settings['mapping']['subscriptions']), 'subscription')} of --mapping")
+    if "filters" in settings:
+        lines.append(f"filtered by {count(len(settings['filters']), 'filter')} of the destination")
+    if "dedupe" in settings:
+        lines.append(f"without messages whose id is among the {settings['dedupe']:,} before them")
+    if "stamp" in settings:
+        lines.append(f"every event stamped {', '.join(f'{key}={value}' for key, value in settings['stamp'].items())}")
+    return lines

@@ -21,6 +21,7 @@ from replay_cli.cli.listing import no_longer_suppressed
 from replay_cli.cli.opening import begin_job, changes_of, find_work, first_page, permission, record_changes
 from replay_cli.cli.preparing import preparation
 from replay_cli.cli.session import Plan, Session, ToDo
+from replay_cli.cli.shaping import explain
 from replay_cli.delivery.budget import Budget
 from replay_cli.delivery.cap import Cap
 from replay_cli.delivery.transport import Transport
@@ -62,7 +63,7 @@ def execute(job: Job, path: Path, session: Session, console: Console) -> Summary
         UsageError: the checkpoint is another job's or has other settings, or must exist and does not.
         FatalError: another run uses the checkpoint or the workspace, or something outside must be fixed.
     """
-    for line in (*job.selection.explain(), *session.listing.explain()):
+    for line in (*job.selection.explain(), *explain(job.settings), *session.listing.explain()):
         console.print(line, highlight=False, markup=False)
     source = open_source(job.sources, job.selection, session.s3)
     prepare = preparation(job, session.listing.lists, session.allowance)

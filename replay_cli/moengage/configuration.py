@@ -146,7 +146,7 @@ def _read_action(text: str, path: _Path, given: dict[str, Any]) -> str:
     if action is None:
         raise PointedError(f"this has no actionSlug, which is {' or '.join(FIELDS)}", text, place_of(text, path))
     if not isinstance(action, str) or action not in FIELDS:
-        problem = f"there is no such action: {offered(str(action), tuple(FIELDS))}"
+        problem = f"there is no such action; there are {offered(str(action), tuple(FIELDS))}"
         raise PointedError(problem, text, place_of(text, (*path, "actionSlug")))
     return action
 

@@ -42,7 +42,7 @@ def read_wishes(text: str) -> tuple[Subscription, ...]:
         raise PointedError("there is nothing in here: a [track] or an [identify] table is wanted", text, 0)
     for table in document:
         if table not in _DEFAULTS:
-            problem = f"there is no table {table!r}: {offered(table, tuple(_DEFAULTS))}"
+            problem = f"there is no table {table!r}; there are {offered(table, tuple(_DEFAULTS))}"
             raise PointedError(problem, text, _place(text, table))
     return tuple(_subscription(text, table, document.get(table, {})) for table in _DEFAULTS)
 

@@ -75,9 +75,10 @@ class Windows:
         """Say what was understood, in a line for people."""
         start, until = min(row.start for row in self.rows), max(row.until for row in self.rows)
         sources, events = self.sources, {row.event for row in self.rows}
-        of_sources = f"{len(sources):,} of the sources" if sources else "any source"
-        of_events = "any event" if ANY in events else f"{len(events):,} events or patterns of events"
-        return f"windows: {len(self.rows):,}, received {Period(start, until)}, {of_sources}, {of_events}"
+        of_sources = _some(len(sources), "source") if sources else "any source"
+        of_events = "any event" if ANY in events else _some(len(events), "event or pattern", "events or patterns")
+        windows = _some(len(self.rows), "window")
+        return f"{windows} of known failures, received {Period(start, until)}, of {of_sources}, {of_events}"
 
     @cached_property
     def sources(self) -> frozenset[str]:
@@ -218,3 +219,7 @@ def _selector(received_of: Callable[[str | None], Intervals], *, is_dated: bool)
 
 def _interval(span: Span) -> Interval:
     return span.first.timestamp(), span.until.timestamp()
+
+
+def _some(number: int, one: str, several: str = "") -> str:
+    return f"{number:,} {one if number == 1 else several or one + 's'}"

@@ -88,7 +88,7 @@ def test_the_document_of_subscriptions_is_in_segments_own_form() -> None:
 @pytest.mark.parametrize(
     ("change", "problem", "place"),
     [
-        ({"actionSlug": "trackEvents"}, "there is no such action: trackEvent, identifyUser", '"trackEvents"'),
+        ({"actionSlug": "trackEvents"}, "there is no such action; there are trackEvent, identifyUser", '"trackEvents"'),
         ({"actionSlug": ["trackEvent"]}, "there is no such action", '["trackEvent"]'),
         ({"actionSlug": None}, "this has no actionSlug, which is trackEvent or identifyUser", '{"id"'),
         ({"enabled": "yes"}, "enabled is true or false", '"yes"'),

@@ -122,8 +122,8 @@ def test_wishes_name_what_the_archived_message_holds(wishes: str, given: Any, ex
     ("text", "problem", "place"),
     [
         ("", "there is nothing in here", ""),
-        ("[tracks]\n", "there is no table 'tracks': track, identify", "[tracks]"),
-        ("[track]\na = 1\n[page]\n", "there is no table 'page': track, identify", "[page]"),
+        ("[tracks]\n", "there is no table 'tracks'; there are track, identify", "[tracks]"),
+        ("[track]\na = 1\n[page]\n", "there is no table 'page'; there are track, identify", "[page]"),
         ("track = 1", "track is a table", "track = 1"),
         ("[track]\ndrop = ['a']\nrenames = {}", "there is no 'renames' in [track]: rename, ", "renames"),
         ("[track]\ndrop = []\n[identify]\nproject_name = 'x'", "there is no 'project_name' in [identify]", "project_"),

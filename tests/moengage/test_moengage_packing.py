@@ -175,6 +175,10 @@ def test_a_weight_is_users_and_events() -> None:
     assert weigh(customer(1, traits={"a": [{"type": "device"}, {"type": "event"}]}).body) == Weight(1, 0)
 
 
+def test_a_request_of_another_api_weighs_nothing() -> None:
+    assert weigh(b'{"type":"track","event":"E","properties":{"elements":[{"type":"event"}]}}') == Weight(0, 0)
+
+
 # -- taking apart ---------------------------------------------------------------------------------------------
 
 

@@ -88,6 +88,28 @@ def test_a_refusal_is_named_by_the_errors_type_and_attribute(body: bytes, reason
     assert classify(Reply(400, body), NOW).reason == reason
 
 
+@pytest.mark.parametrize(
+    ("attribute", "named"),
+    [
+        ("elements[3].customer_id", ":customer_id"),
+        ("elements.3.customer_id", ":customer_id"),
+        ("$.elements[12].actions[0].action", ":actions[0].action"),
+        ("elements[3]", ""),
+        ("elements.3", ""),
+        ("elements", ":elements"),
+        ("elements[3]customer_id", ":elements[3]customer_id"),
+        ("my_elements[3].customer_id", ":my_elements[3].customer_id"),
+        ("attributes.elements[3].x", ":attributes.elements[3].x"),
+        ("elements[3].elements[4].x", ":elements[4].x"),
+    ],
+)
+def test_a_refusal_is_not_named_by_the_element_that_it_is_about(attribute: str, named: str) -> None:
+    """Or each record of a bulk request had a reason of its own."""
+    assert classify(Reply(400, failing("InvalidParams", attribute=attribute)), NOW).reason == (
+        f"http_400:InvalidParams{named}"
+    )
+
+
 def test_names_and_details_are_bounded_and_on_one_line() -> None:
     outcome = classify(Reply(400, failing("T" * 5000, "a\n\nb" + "m" * 5000)), NOW)
     assert len(outcome.reason) <= 200

@@ -325,8 +325,8 @@ def test_settings_keep_what_is_set(windows: list[Window]) -> None:
 def test_it_says_what_was_understood() -> None:
     named = within(window("01T10:00", "01T11:00", "src1", "Order *"), window("02", "03", "src2", "Cart"))
     assert named.explain() == [
-        "windows: 2, received from 2025-03-01T10:00:00Z until 2025-03-03T00:00:00Z, 2 of the sources, "
-        "2 events or patterns of events"
+        "2 windows of known failures, received from 2025-03-01T10:00:00Z until 2025-03-03T00:00:00Z, of 2 sources, "
+        "2 events or patterns"
     ]
     assert named.settings() == {
         "windows": [
