@@ -21,6 +21,7 @@ NAMES = (
     "suppress",
     "s3",
     "bulk",
+    "pushdown",
     "dedupe",
 )
 

@@ -48,16 +48,23 @@ class Unreadable(NamedTuple):
     excerpt: bytes
 
 
-Record = bytes | Message | Unreadable
-"""One line as bytes without its end (blank lines are `b""`), one Parquet row as a message, or what is wrong."""
+class LeftOut(NamedTuple):
+    """A record that need not be read: what is known of all those around it tells that it is skipped, and why."""
+
+    reason: str
+
+
+Record = bytes | Message | Unreadable | LeftOut
+"""One line as bytes without its end (blank lines are `b""`), one Parquet row as a message, or why it is neither."""
 
 
 class RecordBatch(NamedTuple):
     """Consecutive records of one object: `records[i]` has the ordinal `first + i`.
 
     Where one batch ends and the next begins depends on the object alone, never on where reading began, so a
-    resumed run sees the same batches. `consumed` is how many stored bytes of the object were read so far (for
-    progress).
+    resumed run sees the same batches. (Records that are all `LeftOut` may be in fewer batches than if they were read;
+    `archive.read` can be told where else to cut them.) `consumed` is how many stored bytes of the object were read
+    so far (for progress).
     """
 
     object: ArchiveObject

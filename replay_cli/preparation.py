@@ -7,9 +7,10 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from replay_cli.model import Message, Record, RecordBatch, Rejected, Request, Skipped, Unreadable
+from replay_cli.model import LeftOut, Message, Record, RecordBatch, Rejected, Request, Skipped, Unreadable
 from replay_cli.moengage.mapping import Api, Concern, NotTakenError, UnmappableError
 from replay_cli.moengage.preflight import MISSING_TIME, refuse_future, refuse_size
+from replay_cli.segment.criteria import NO_CONSENT, unknown_categories
 from replay_cli.segment.javascript import instant
 from replay_cli.segment.message import MalformedError, dead_letter_record, parse, refuse_kind, to_json
 from replay_cli.segment.selection import EVERYTHING, Selection
@@ -18,6 +19,7 @@ from replay_cli.segment.selector import Selector, all_of
 NOT_SUBSCRIBED = "not_subscribed"
 LONE_SURROGATE = "lone_surrogate"
 UNKNOWN_TYPE = "unknown_type"
+UNKNOWN_CATEGORY = "unknown_consent_category"
 _TYPES = ("track", "identify", "page", "screen", "group", "alias")
 _BATCH_MEMORY = 8 << 20
 """Bytes that a batch and its requests take at most, nearly always."""
@@ -86,12 +88,16 @@ class Preparation:
 
     def __call__(self, batch: RecordBatch) -> Prepared:
         """Prepare one batch; never raises for what is in it."""
+        first = batch.records[0] if batch.records else None
+        if isinstance(first, LeftOut) and all(record is first for record in batch.records):
+            return _left_out(batch, first.reason)
         now = iso_instant(self._clock())
         prepared = Prepared(batch, 0, [], [], [], [], Counter(), {})
         requests, ids, skipped, times, concerns = prepared.requests, prepared.message_ids, prepared.skipped, [""], []
         # Every replayed message passes here, so the loop is written for speed: few calls, few look-ups.
         loads, dumps, new, blank = orjson.loads, orjson.dumps, tuple.__new__, 0
         _, map_message, check, max_body_bytes, _, time_of = self.api
+        categories = self._selection.content.consent
         reason_against, filters = all_of((self._selection.for_object(batch.object.uri), self._listed)), self._filters
         for ordinal, record in enumerate(batch.records, batch.first):
             if record == b"":
@@ -108,6 +114,9 @@ class Preparation:
                     message, text = letter, to_json(letter)
                 if reason_against is not None and (against := reason_against(message)) is not None:
                     skipped.append(Skipped(ordinal, against))
+                    if against is NO_CONSENT and (detail := unknown_categories(message, categories)) is not None:
+                        concerns.append(Concern(UNKNOWN_CATEGORY, detail))
+                        _count(ordinal, concerns, prepared)
                     continue
                 message_id = message.get("messageId")  # before filters can take it away
                 if filters is not None and (message := filters(message)).__class__ is str:
@@ -167,10 +176,20 @@ class Preparation:
         """
         if self._strict:
             raise UnmappableError(*concerns[0])
-        for rule, detail in dict(reversed(concerns)).items():
-            prepared.warnings[rule] += 1
-            prepared.examples.setdefault(rule, Example(ordinal, detail))
-        concerns.clear()
+        _count(ordinal, concerns, prepared)
+
+
+def _left_out(batch: RecordBatch, reason: str) -> Prepared:
+    """Return a batch of rows that were not even read: they are left out all together."""
+    skipped = [Skipped(ordinal, reason) for ordinal in range(batch.first, batch.next)]
+    return Prepared(batch, len(skipped), [], [], skipped, [], Counter(), {})
+
+
+def _count(ordinal: int, concerns: list[Concern], prepared: Prepared) -> None:
+    for rule, detail in dict(reversed(concerns)).items():
+        prepared.warnings[rule] += 1
+        prepared.examples.setdefault(rule, Example(ordinal, detail))
+    concerns.clear()
 
 
 def _odd_time(timestamp: object, latest: str, concerns: list[Concern]) -> str:
@@ -216,6 +235,8 @@ def text_of(record: Record) -> bytes:
         return record
     if isinstance(record, Unreadable):
         return record.excerpt
+    if isinstance(record, LeftOut):
+        return b""
     try:
         return to_json(record)
     except MalformedError:
@@ -224,6 +245,8 @@ def text_of(record: Record) -> bytes:
 
 def _read_with_care(record: Record) -> tuple[Message, bytes, bool]:
     """Return the message of a record that orjson does not take, its text, and whether surrogates were replaced."""
+    if isinstance(record, LeftOut):
+        raise NotTakenError(record.reason)
     if isinstance(record, bytes):
         message, replaced = parse(record)
         return message, record, replaced

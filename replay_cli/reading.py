@@ -110,7 +110,8 @@ class Reading:
         """Give an object's batches and its end; return whether it changed before anything of it was read."""
         untouched, damage = not (work.watermark or work.batches), None
         try:
-            for batch in read(self._source, work.object, work.watermark):
+            edges = [edge for batch in work.batches.values() for edge in (batch.first, batch.next)]
+            for batch in read(self._source, work.object, work.watermark, edges):
                 prepared = self._prepare(batch)
                 untouched = False
                 yield Next(prepared, known_by(prepared))

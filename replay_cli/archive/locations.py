@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from replay_cli.archive.combined import CombinedSource
 from replay_cli.archive.disk import DiskSource, canonical_path
+from replay_cli.archive.selected import SelectedSource
 from replay_cli.archive.source import S3Options, Source
 from replay_cli.errors import UsageError
 from replay_cli.segment.selection import EVERYTHING, Selection
@@ -16,7 +17,8 @@ def open_source(locations: Sequence[str], selection: Selection = EVERYTHING, s3:
 
     Args:
         locations: files, directories, globs; `s3://bucket/prefix`, `s3://bucket/key`, `s3://bucket/glob`.
-        selection: what is wanted of them: what their paths tell to be something else is not listed.
+        selection: what is wanted of them: what their paths tell to be something else is not listed, and of Parquet
+            objects, row groups that their footers tell to be something else are not read.
         s3: how to reach S3.
 
     Raises:
@@ -32,7 +34,8 @@ def open_source(locations: Sequence[str], selection: Selection = EVERYTHING, s3:
         parts[S3] = S3Source(in_s3, selection, s3)
     if on_disk := [location for location, name in zip(locations, names, strict=True) if not name.startswith(S3)]:
         parts[""] = DiskSource(on_disk, selection)
-    return next(iter(parts.values())) if len(parts) == 1 else CombinedSource(parts)
+    source = next(iter(parts.values())) if len(parts) == 1 else CombinedSource(parts)
+    return source if selection.is_everything else SelectedSource(source, selection)
 
 
 def canonical(location: str) -> str:

@@ -1,6 +1,6 @@
 """From one object to its batches."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from importlib import import_module
 from typing import BinaryIO
 
@@ -15,6 +15,7 @@ from replay_cli.archive.compression import (
 )
 from replay_cli.archive.formats import HEAD_BYTES, Format, sniff, unknown_format
 from replay_cli.archive.lines import line_batches
+from replay_cli.archive.selected import SelectedSource
 from replay_cli.archive.source import Source
 from replay_cli.errors import DamagedObjectError, FatalError
 from replay_cli.model import ArchiveObject, RecordBatch
@@ -29,11 +30,18 @@ _STREAMS: dict[Format, tuple[Open, Open]] = {
 """What decompresses, and what does after it found damage."""
 
 
-def read(source: Source, obj: ArchiveObject, start: int = 0) -> Iterator[RecordBatch]:
+def read(source: Source, obj: ArchiveObject, start: int = 0, edges: Collection[int] = ()) -> Iterator[RecordBatch]:
     """Give the batches of an object from its record `start` on, which must be the edge of a batch or the end.
 
     What comes before is passed over without being parsed; the batches that follow are those of a full read.
     An empty object has none. Memory is bounded by a batch, whatever the object holds.
+
+    Args:
+        source: where the object is. What it was opened for tells which row groups of a Parquet object are `LeftOut`.
+        obj: the object.
+        start: the ordinal of the first record.
+        edges: where batches begin and end that an earlier run has left open: with another selection (`--amend`) it
+            may have read what is left out here, and cut it into more batches.
 
     Raises:
         DamagedObjectError: it cannot be read, or not beyond a point: then after all batches before it.
@@ -44,7 +52,8 @@ def read(source: Source, obj: ArchiveObject, start: int = 0) -> Iterator[RecordB
         if stored is Format.PARQUET:
             from replay_cli.archive.parquet import row_batches  # pyarrow is heavy, and rarely needed
 
-            yield from row_batches(obj, file, start)
+            selector = source.rows_selector(obj) if isinstance(source, SelectedSource) else None
+            yield from row_batches(obj, file, start, selector, edges)
         elif stored is Format.UNKNOWN:
             raise DamagedObjectError(obj.uri, unknown_format(_head(file)))
         else:

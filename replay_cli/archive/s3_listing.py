@@ -207,9 +207,7 @@ class S3Listing:
 
     def _cuts(self, folder: str) -> bool:
         """Tell whether the selection may want a part of a dated folder only."""
-        known = span(self._uri(folder))
-        periods = (self._selection.received, self._selection.looked_for)
-        return known is None or not all(period.cut(known).is_always for period in periods)
+        return self._selection.cuts_folder(self._uri(folder))
 
     def _wanted(self, objects: Sequence[ArchiveObject]) -> Iterator[ArchiveObject]:
         start = len(self._uri(self._base))

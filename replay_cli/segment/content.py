@@ -21,6 +21,7 @@ from replay_cli.segment.fql import compile_condition
 from replay_cli.segment.sampling import WHOLE, Sample
 from replay_cli.segment.selector import Selector, all_of
 
+IDENTIFY = "identify"
 NONE = "none"
 """The value of `--identify` that leaves identifies out."""
 _SHOWN = 5
@@ -73,6 +74,11 @@ class Content:
                 self.sample.selector(),
             ]
         )
+
+    def meets_types(self, types: frozenset[str] | None) -> bool:
+        """Tell whether anything of one of these types can be meant; what is not known (None) could."""
+        meant = self.types - {IDENTIFY} if self.without_identifies else self.types
+        return not self.types or types is None or not meant.isdisjoint(types)
 
     @property
     def is_any(self) -> bool:

@@ -127,10 +127,21 @@ def messages(
     """
     read = [(path, _objects(path, values)) for path, values in zip(where, columns, strict=True)]
     rows = _build(read, count)
-    if segment_type in _TYPES:
+    kind = type_of_table(segment_type)
+    if kind is not None:
         for row in rows:
-            row.setdefault("type", segment_type)
+            row.setdefault("type", kind)
     return rows
+
+
+def type_of_table(segment_type: str | None) -> str | None:
+    """Return the type of the rows of a partition that have no `type` themselves; None when they have none."""
+    return segment_type if segment_type in _TYPES else None
+
+
+def may_be_dead_letters(where: Iterable[Path]) -> bool:
+    """Tell whether rows may be lines of a dead-letter file, which are judged by the messages in them."""
+    return {("kind",), ("uri",), ("ordinal",)} <= set(where)
 
 
 def combine(names: Sequence[str], columns: Sequence[Sequence[Any]], count: int) -> list[dict[str, Any]]:

@@ -29,6 +29,16 @@ _WITHOUT_DAY = "9999-12-31 24 "
 """Sorts behind the last hour that there is."""
 _OF_SEGMENT = ("segment-logs", "data")
 """Segment's own folders around those of the sources."""
+_TRACK = "track"
+_NAMED_AFTER_TYPES = {
+    name: kind
+    for kind, plural in (
+        *(("identify", "identifies"), (_TRACK, "tracks"), ("page", "pages")),
+        *(("screen", "screens"), ("group", "groups"), ("alias", "aliases")),
+    )
+    for name in (kind, plural)
+}
+"""Tables that may be those of a type; an event may have such a name as well."""
 _ID = re.compile(r"(?=.*[0-9])(?=.*[a-z])(?=.*[A-Z])[0-9A-Za-z]{20,24}")
 """A source id, as Segment makes them today; an older one is shorter and may be any word."""
 
@@ -138,6 +148,23 @@ def source_of(folder: str) -> str | None:
             return parent
         if parent in _OF_SEGMENT and _ID.fullmatch(name):
             return name
+    return None
+
+
+def types_of(folder: str) -> frozenset[str] | None:
+    """Return the types of which a folder can have messages, by its path; None when that is not certain.
+
+    A lake has a table for each type and each event (documented): one that is not named after a type has tracks only.
+    One that is may yet be that of an event, for names of events are changed on their way into those of tables. Others
+    partition what is theirs by a `segment_type` of their own, so it counts only below `data` and an id of Segment's.
+    """
+    folders = _folders(folder)
+    for data, source, name in zip(folders, folders[1:], folders[2:], strict=False):
+        if data == "data" and _ID.fullmatch(source) and name.startswith(_SEGMENT_TYPE):
+            table = unquote(name[len(_SEGMENT_TYPE) :]).lower()
+            if not table or table.startswith("__"):  # Hive's name for what has none
+                return None
+            return frozenset({_TRACK, _NAMED_AFTER_TYPES.get(table, _TRACK)})
     return None
 
 

@@ -21,7 +21,7 @@ from replay_cli.segment.criteria import (
     OTHER_TYPE,
     OTHER_USER,
 )
-from replay_cli.segment.layout import Span, folder_of, source_of, span
+from replay_cli.segment.layout import Span, folder_of, source_of, span, types_of
 from replay_cli.segment.period import ALWAYS, moved, read_length, write_instant, write_length
 from replay_cli.segment.period import Period as Period
 from replay_cli.segment.sampling import NOT_SAMPLED
@@ -108,6 +108,8 @@ class Selection:
         known = span(folder) if self._cuts_times else None
         if source is not None and self.source_ids and source not in self.source_ids:
             return False
+        if self.content.types and not self.content.meets_types(types_of(folder)):
+            return False
         return self._may_be_received(known) and (self.windows is None or self.windows.meets(source, known))
 
     def wants_object(self, uri: str) -> bool:
@@ -130,6 +132,15 @@ class Selection:
             PointedError: the condition cannot be understood.
         """
         return None if self.is_everything else self._for_folder(folder_of(uri))
+
+    def reason_against(self, folder: str) -> str | None:
+        """Return the reason why nothing that lies in a folder is meant; None where its messages decide."""
+        source = source_of(folder)
+        if source is None and (self.source_ids or (self.windows is not None and self.windows.sources)):
+            return UNKNOWN_SOURCE
+        if self.source_ids and source not in self.source_ids:
+            return OTHER_SOURCE
+        return None if self._may_be_received(span(folder)) else OUTSIDE_RECEIVED
 
     def settings(self) -> dict[str, Any]:
         """Return what a checkpoint keeps of it: by option, what is set."""
@@ -193,19 +204,15 @@ class Selection:
 
     def _select(self, folder: str) -> Selector | None:
         """Make what decides for the messages of the objects in a folder."""
+        if (reason := self.reason_against(folder)) is not None:
+            return always(reason)
         source, known = source_of(folder), span(folder)
-        if source is None and (self.source_ids or (self.windows is not None and self.windows.sources)):
-            return always(UNKNOWN_SOURCE)
-        if self.source_ids and source not in self.source_ids:
-            return always(OTHER_SOURCE)
-        if not self._may_be_received(known):
-            return always(OUTSIDE_RECEIVED)
         return all_of(
             [
                 received_in(self.received, known),
                 None if self.windows is None else self.windows.selector(source, known),
                 happened_in(self.event_time),
-                self.content.selector,
+                self.content.selector if self.content.meets_types(types_of(folder)) else always(OTHER_TYPE),
             ]
         )
 

@@ -141,6 +141,42 @@ def test_sources_leave_out_the_folders_of_others(folder: str, wanted: bool) -> N
     assert Selection(source_ids=frozenset({"src1"})).wants_folder(folder) is wanted
 
 
+LAKE = "s3://lake/data/rMtR7AWRj3mP6q9KmEhzh5/"
+
+
+@pytest.mark.parametrize(
+    ("folder", "types", "wanted"),
+    [
+        (LAKE, {"identify"}, True),
+        (f"{LAKE}segment_type=order_completed/", {"identify"}, False),
+        (f"{LAKE}segment_type=order_completed/day=2025-03-01/hr=10/", {"identify", "page"}, False),
+        (f"{LAKE}segment_type=order_completed/", {"identify", "track"}, True),
+        (f"{LAKE}segment_type=identify/", {"identify"}, True),
+        (f"{LAKE}segment_type=Identifies/", {"identify"}, True),
+        (f"{LAKE}segment_type=identify/", {"page"}, False),
+        (f"{LAKE}segment_type=identify/", {"track"}, True),  # of an event that is called so
+        (f"{LAKE}segment_type=/", {"identify"}, True),
+        (f"{LAKE}segment_type=__HIVE_DEFAULT_PARTITION__/", {"identify"}, True),
+        ("/data/exports/segment_type=vip/", {"identify"}, True),
+        ("rMtR7AWRj3mP6q9KmEhzh5/segment_type=vip/", {"identify"}, True),
+    ],
+)
+def test_types_leave_out_the_tables_of_a_lake_that_surely_have_others(
+    folder: str, types: set[str], wanted: bool
+) -> None:
+    selection = Selection(content=Content(types=frozenset(types)))
+    assert selection.wants_folder(folder) is wanted
+    assert selection.wants_object(f"{folder}x.parquet") is wanted
+    reasons = {judge(selection, folder, {"type": kind}) for kind in types}
+    assert reasons == ({None} if wanted else {OTHER_TYPE})
+
+
+def test_without_identifies_the_tables_of_other_types_are_not_looked_through_for_them() -> None:
+    selection = Selection(content=Content(types=frozenset({"identify"}), without_identifies=True))
+    assert not selection.wants_folder(f"{LAKE}segment_type=identify/")
+    assert selection.wants_folder(LAKE)
+
+
 # -- messages -------------------------------------------------------------------------------------------------
 
 
@@ -240,7 +276,17 @@ MOMENTS = st.datetimes(datetime(2025, 2, 27), datetime(2025, 3, 4), timezones=st
     [at("2025-03-01"), at("2025-03-01T10:00"), at("2025-03-01T11:00"), at("2025-03-02"), at("2025-01-01")]
 )
 FOLDERS = st.sampled_from(
-    [DAY, HOUR, FLAT, "", "year=2025/", "year=2025/month=3/", f"{DAY}deeper/", "s3://bucket/day=2025-03-02/hr=00/"]
+    [
+        DAY,
+        HOUR,
+        FLAT,
+        "",
+        f"{LAKE}segment_type=e/",
+        "year=2025/",
+        "year=2025/month=3/",
+        f"{DAY}deeper/",
+        "s3://bucket/day=2025-03-02/hr=00/",
+    ]
 )
 TEXTS = st.one_of(
     MOMENTS.map(lambda moment: moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")),
@@ -258,7 +304,8 @@ TIMES = st.one_of(
     st.text("0123456789-:.TZ", min_size=24, max_size=24),
     st.none() | st.booleans() | st.floats() | st.integers() | st.just([]),
 )
-MESSAGES = st.fixed_dictionaries({}, optional={"receivedAt": TIMES, "timestamp": TIMES})
+TYPES = st.sampled_from(["track", "identify"])
+MESSAGES = st.fixed_dictionaries({}, optional={"receivedAt": TIMES, "timestamp": TIMES, "type": TYPES})
 
 
 @given(MOMENTS, FOLDERS, MESSAGES)
@@ -292,7 +339,13 @@ SELECTIONS = st.builds(
         min_size=1,
         max_size=3,
     ).map(Windows.of),
-    content=st.sampled_from([ANY, Content(types=frozenset({"track"})), Content(sample=Sample.read("0-50%"))]),
+    content=st.sampled_from(
+        [
+            ANY,
+            *(Content(types=frozenset({kind})) for kind in ("track", "identify")),
+            Content(sample=Sample.read("0-50%")),
+        ]
+    ),
 )
 
 
