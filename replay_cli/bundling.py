@@ -1,6 +1,7 @@
 """Requests of many records: put together before they go out, taken apart when one is refused (pure)."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 from zlib import crc32
 
@@ -14,32 +15,55 @@ _NAMING = (400, 413)
 """Statuses whose error may name elements of a bulk request."""
 
 
-def bundle(
-    requests: Sequence[Request], pack: Pack, max_bytes: int, holds_back: Callable[[Sequence[str]], bool] | None
-) -> list[Request]:
+def bundle(requests: Sequence[Request], pack: Pack, max_bytes: int) -> list[Request]:
     """Put requests of one record each together.
 
-    Those of one user, and of all who share an id with them, keep their order and go into one request where they fit.
+    Those of one user, and of all who share an id with them, are a family: they keep their order and go into one
+    request where they fit. Where they do not, their requests carry nobody else's records. So of two requests that
+    share a lane, the one that begins earlier among the records goes first.
+
     Users keep their places among the requests of every batch, so that those of the next batch wait for few of this
     one's, instead of one after the other.
 
     Args:
-        requests: in the order of sending.
+        requests: in the order of sending; each has a lane.
         pack: makes fewer ones of them.
         max_bytes: what a request's body holds.
-        holds_back: tells whether one with these lanes cannot go now. It, and all that have to wait for it, are put
-            together apart from the others, or those would wait with them. None: each of them can.
     """
-    free, held = _apart(requests, holds_back)
-    return [bundled for part in (free, held) for bin_ in _bins(_families(part), max_bytes) for bundled in pack(bin_)]
+    return _put_together(_families(requests), pack, max_bytes)
 
 
-def _apart(
-    requests: Sequence[Request], holds_back: Callable[[Sequence[str]], bool] | None
-) -> tuple[Sequence[Request], Sequence[Request]]:
-    if holds_back is None:
-        return requests, ()
-    free, held, held_lanes = [], [], set[str]()
+def bundle_behind(held: Sequence[Request], free: Sequence[Request], pack: Pack, max_bytes: int) -> list[Request]:
+    """Put requests together that have to wait, so that those that share a lane with `free` ones begin behind these.
+
+    Args:
+        held: in the order of sending, as `apart` gives them.
+        free: the others, which go before them.
+        pack: makes fewer ones of them.
+        max_bytes: what a request's body holds.
+    """
+    shared = {lane for request in free for lane in request.users}
+    bundled, alone = list[Request](), list[list[Request]]()
+    for family in _families(held):
+        starts = [index for index, request in enumerate(family) if not shared.isdisjoint(request.users)]
+        if starts:  # each of these comes behind one that is none of its family, and may come before others of it
+            for first, last in pairwise(sorted({0, *starts, len(family)})):
+                bundled += _put_together([family[first:last]], pack, max_bytes)
+        else:
+            alone.append(family)
+    return bundled + _put_together(alone, pack, max_bytes)
+
+
+def apart(
+    requests: Sequence[Request], holds_back: Callable[[Sequence[str]], bool]
+) -> tuple[list[Request], list[Request]]:
+    """Tell those that can go from those that cannot: put together, the former would have to wait with the latter.
+
+    Args:
+        requests: in the order of sending.
+        holds_back: tells whether one with these lanes has to wait; then so do those that come behind it in them.
+    """
+    free, held, held_lanes = list[Request](), list[Request](), set[str]()
     for request in requests:
         if holds_back(request.users) or not held_lanes.isdisjoint(request.users):
             held.append(request)
@@ -58,10 +82,30 @@ class _Family(NamedTuple):
 
 def _families(requests: Sequence[Request]) -> list[list[Request]]:
     """Return the families in an order that is the same in every batch: by a hash of their first lane."""
+    by_user: dict[str, list[Request]] = {}
+    users: dict[str, str] = {}  # by their other lanes
+    # Every record of a bulk job passes here.
+    for request in requests:
+        user, *others = request.users
+        if user in by_user:
+            by_user[user].append(request)
+        else:
+            by_user[user] = [request]
+        for lane in others:
+            if users.setdefault(lane, user) != user:  # a device that several people use, which few are
+                return _linked_families(requests)
+    return sorted(by_user.values(), key=_place_of)
+
+
+def _place_of(family: list[Request]) -> int:
+    return crc32(family[0].users[0].encode(errors="surrogatepass"))
+
+
+def _linked_families(requests: Sequence[Request]) -> list[list[Request]]:
+    """Return the families where users share other lanes."""
     by_lane: dict[str, _Family] = {}
     families: dict[int, _Family] = {}
     merged = False
-    # Every record of a bulk job passes here.
     for index, request in enumerate(requests):
         users = request.users
         family = by_lane.get(users[0])
@@ -81,8 +125,7 @@ def _families(requests: Sequence[Request]) -> list[list[Request]]:
     if merged:
         for family in families.values():
             family.members.sort()
-    in_order = sorted(families.values(), key=lambda family: crc32(family.lanes[0].encode(errors="surrogatepass")))
-    return [[requests[index] for index in family.members] for family in in_order]
+    return sorted(([requests[index] for index in family.members] for family in families.values()), key=_place_of)
 
 
 def _merge(one: _Family, other: _Family, by_lane: dict[str, _Family]) -> tuple[_Family, _Family]:
@@ -95,9 +138,22 @@ def _merge(one: _Family, other: _Family, by_lane: dict[str, _Family]) -> tuple[_
     return big, small
 
 
-def _bins(families: Iterable[list[Request]], max_bytes: int) -> Iterator[list[Request]]:
+def _put_together(families: list[list[Request]], pack: Pack, max_bytes: int) -> list[Request]:
+    return [request for bin_ in _bins(families, max_bytes) for request in _packed(bin_, pack)]
+
+
+def _packed(families: list[list[Request]], pack: Pack) -> list[Request]:
+    """Pack families; where they take more than one request, no family shares one that it does not fit into."""
+    packed = pack([request for family in families for request in family])
+    if len(packed) == 1 or len(families) == 1:
+        return packed
+    middle = len(families) // 2
+    return _packed(families[:middle], pack) + _packed(families[middle:], pack)
+
+
+def _bins(families: Iterable[list[Request]], max_bytes: int) -> Iterator[list[list[Request]]]:
     """Fill bins with whole families; one that is too large by itself has a bin for itself."""
-    bin_: list[Request] = []
+    bin_: list[list[Request]] = []
     size = 0
     for family in families:
         added = 0
@@ -106,7 +162,7 @@ def _bins(families: Iterable[list[Request]], max_bytes: int) -> Iterator[list[Re
         if bin_ and size + added > max_bytes:
             yield bin_
             bin_, size = [], 0
-        bin_ += family
+        bin_.append(family)
         size += added
     if bin_:
         yield bin_

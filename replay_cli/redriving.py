@@ -31,7 +31,9 @@ def take_dead_letters(
         going = _requests(block, prepare)
         able = [letter for letter in block.letters if letter.ordinal in going]
         letters = able if limit is None else able[: limit - records]
-        sent = [request for letter in letters for request in going[letter.ordinal]]
+        chosen = {letter.ordinal for letter in letters}
+        # In the order of time: those that were in one request have one rank.
+        sent = [request for ordinal, its in going.items() if ordinal in chosen for request in its]
         if letters and not dry:
             store.take_back(letters, sent)
         records += len(letters)
@@ -41,7 +43,7 @@ def take_dead_letters(
 
 
 def _requests(block: Block, prepare: Callable[[RecordBatch], Prepared]) -> dict[int, list[Request]]:
-    """Return the requests that have not arrived yet, by the ordinal of their first record."""
+    """Return the requests that have not arrived yet, by the ordinal of their record, in the order of sending."""
     by_ordinal = {letter.ordinal: letter for letter in block.letters}
     going: dict[int, list[Request]] = {}
     for request in prepare(_batch(block, by_ordinal)).requests:

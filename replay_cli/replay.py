@@ -8,13 +8,13 @@ are on their way; the requests of users who cannot go on wait in the checkpoint.
 import asyncio
 import random
 import time
-from collections.abc import Callable, Coroutine, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Coroutine, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import NamedTuple
 
 from replay_cli.archive import ReadingStoppedError, Source
-from replay_cli.bundling import after_refusal, bundle
+from replay_cli.bundling import after_refusal, apart, bundle, bundle_behind
 from replay_cli.delivery.backoff import backoff
 from replay_cli.delivery.budget import Budget
 from replay_cli.delivery.cap import Cap
@@ -30,6 +30,7 @@ from replay_cli.ledger.parked import ParkedBefore, Returning
 from replay_cli.ledger.watermark import OpenBatch
 from replay_cli.model import ArchiveObject, Request
 from replay_cli.moengage.mapping import Pack
+from replay_cli.moengage.packing import without
 from replay_cli.moengage.preflight import MAX_BULK_BYTES
 from replay_cli.moengage.replies import Failure, Outcome, Reply, Verdict, classify
 from replay_cli.parking import LONGEST_LANE, Parking
@@ -51,6 +52,7 @@ _BUNDLED_WINDOWS = 8
 """So many times more records may be on their way where a request carries many."""
 _SHORTEST_WAIT = 0.05
 """Seconds between two fetches of what is due."""
+_DOUBTED = "an earlier attempt ended in doubt"
 _ADMITTED_AT_ONCE = 50
 _OBJECTS_AT_ONCE = 64
 """Objects fetched from the checkpoint at once, to be read."""
@@ -386,22 +388,31 @@ class Replay:
     async def _admit(self, work: Work, step: Next) -> None:
         """Take a batch into the book and its requests into their lanes, a few at a time to keep the loop on time."""
         prepared = step.prepared
+        is_new = prepared.batch.first not in work.batches
         batch = self._open(work, prepared, step.hashes)
         unit, places = str(prepared.batch.unit), _places(prepared.requests)
-        for index, request in enumerate(self._to_send(batch, prepared, work)):
+        for index, request in enumerate(self._to_send(batch, prepared, work, is_new=is_new)):
             if index % _ADMITTED_AT_ONCE == 0 and not request.part:  # the requests of one record stay together
                 await asyncio.sleep(0)
             if not request.part and not self._may_admit():
                 break
             doubts = max(work.doubts.get((ordinal, request.part), 0) for ordinal in request.ordinals)
-            order = rank(self._place, batch.first, places[request.ordinals[0], request.part])
+            first = min(places[ordinal, request.part] for ordinal in request.ordinals)
+            order = rank(self._place, batch.first, first)
             self._enter(Pending(request, work.id, batch, order, unit, attempts=doubts, doubted=doubts > 0))
         self._note_read_again()
         self._update_room()
         self._settle_run()
 
-    def _to_send(self, batch: OpenBatch, prepared: Prepared, work: Work) -> Sequence[Request]:
-        """Return what is left to send of a batch, put together where the API takes many records at once."""
+    def _to_send(self, batch: OpenBatch, prepared: Prepared, work: Work, *, is_new: bool) -> Sequence[Request]:
+        """Return what is left to send of a batch, put together where the API takes many records at once.
+
+        Args:
+            batch: the batch.
+            prepared: its requests.
+            work: its object.
+            is_new: no earlier run has begun it.
+        """
         requests = [request for request in prepared.requests if not self._settlement.is_settled(batch, request)]
         if self._pack is None:
             return requests
@@ -409,8 +420,12 @@ class Replay:
         if work.doubts and self._policy.in_doubt is InDoubt.DEAD_LETTER:  # given up at once, and nothing with them
             alone = [request for request in requests if (request.ordinals[0], request.part) in work.doubts]
             others = [request for request in requests if (request.ordinals[0], request.part) not in work.doubts]
-        holds_back = self._parking.holds_back if self._parking.count else None
-        return [*alone, *bundle(others, self._pack, MAX_BULK_BYTES, holds_back)]
+        if not self._parking.count:
+            return [*alone, *bundle(others, self._pack, MAX_BULK_BYTES)]
+        free, held = apart(others, self._parking.holds_back)
+        if is_new:  # else a parked one may stand between two of them
+            held = bundle_behind(held, free, self._pack, MAX_BULK_BYTES)
+        return [*alone, *bundle(free, self._pack, MAX_BULK_BYTES), *held]
 
     def _open(self, work: Work, prepared: Prepared, hashes: Mapping[int, bytes]) -> OpenBatch:
         batch = work.batches.pop(prepared.batch.first, None)
@@ -440,7 +455,7 @@ class Replay:
         """Queue a request: in its lanes, or behind the parked ones of its user, or of a user with too many."""
         users = pending.request.users
         if pending.doubted and self._policy.in_doubt is InDoubt.DEAD_LETTER:
-            self._settlement.give_up(pending, "in_doubt", "an earlier attempt ended in doubt")
+            self._settlement.give_up(pending, "in_doubt", _DOUBTED)
             self._fetch_behind(users)
         elif pending.parked is None and (self._parking.holds_back(users) or self._has_too_many(pending.request)):
             self._settlement.park(pending, None)
@@ -515,7 +530,19 @@ class Replay:
             pending.passes_before = -1 if self._standstill.passes else 0
         self._parking.remove(pending.request.users)
         self._update_room()
+        if returning.doubted and not returning.parked.doubted and self._policy.in_doubt is InDoubt.DEAD_LETTER:
+            self._give_up_part(pending, returning.doubted)
         self._enter(pending)
+
+    def _give_up_part(self, pending: Pending, doubted: Collection[int]) -> None:
+        """Give up those records in doubt that a request was being taken apart into when a run died; no others were."""
+        request = pending.request
+        indexes = {index for index, ordinal in enumerate(request.ordinals) if ordinal in doubted}
+        if (rest := without(request, indexes)) is not None:
+            given_up = without(request, set(range(len(request.ordinals))) - indexes)
+            self._settlement.take_apart(pending, given_up, [rest], PartOutcome("in_doubt", _DOUBTED))
+            pending.doubted = False
+            self._fetch_behind(request.users)
 
     def _park(self, pending: Pending, delay: float, *, held: bool = False) -> None:
         """Let a request that cannot go on wait in the checkpoint, and all that wait for it."""
@@ -528,12 +555,14 @@ class Replay:
         for follower in family[1:]:
             self._settlement.park(follower, None)
             self._parking.add(follower.request.users)
+        left = set(pending.place.lanes).difference(pending.request.users)  # by the records that are settled already
         for member in family:
             member.place = None
             self._gone_back.update(member.request.users)
         self._waiting -= sum(member.load for member in family)
         self._moving -= 1
         self._fetch.set()
+        self._fetch_behind(left)
         self._go_on(freed)
 
     def _is_stuck(self) -> bool:
@@ -648,14 +677,14 @@ class Replay:
             self._later(pending, 0)
             return
         assert pending.place is not None  # noqa: S101 # it is in its lanes
-        freed = self._lanes.leave(pending.place)
+        freed, lanes = self._lanes.leave(pending.place), pending.place.lanes  # of all that it was taken apart into
         self._waiting -= pending.load
         self._moving -= 1
         pending.place = None
-        self._fetch_behind(pending.request.users)
+        self._fetch_behind(lanes)
         self._go_on(freed)
 
-    def _fetch_behind(self, users: Sequence[str]) -> None:
+    def _fetch_behind(self, users: Iterable[str]) -> None:
         """Fetch the next parked requests of users of whom few are left in memory."""
         if not self._parking.count:
             return
@@ -687,6 +716,7 @@ class Replay:
             pending, at_fault=at_fault, connected=connected, doubtful=doubtful, detail=outcome.detail
         )
         if doubtful and self._policy.in_doubt is InDoubt.DEAD_LETTER:
+            pending.doubted = False  # what it was taken apart into besides is not in doubt
             self._give_up(pending, "in_doubt", f"{outcome.reason}: {outcome.detail}", reply.status)
         elif standstill.is_outage:
             self._later(pending, 0)

@@ -177,8 +177,8 @@ class Settlement:
             before: what earlier versions of the object have sent: that is left out of the book.
         """
         unit, ordinals = str(prepared.batch.unit), range(prepared.batch.first, prepared.batch.next)
-        known = {ordinal for ordinal, hash_ in hashes.items() if before and before.known.take(number_of(hash_))}
-        taken = {ordinal: hash_ for ordinal, hash_ in hashes.items() if ordinal not in known}
+        known = {o for o, hash_ in hashes.items() if before.known.take(number_of(hash_))} if before else set[int]()
+        taken = {ordinal: hash_ for ordinal, hash_ in hashes.items() if ordinal not in known} if known else hashes
         numbers = {} if self._window is None else message_numbers(prepared, taken)
         repeated = set() if self._window is None else duplicates(numbers, self._window)
         settled = Counter(("skipped", skipped.reason) for skipped in prepared.skipped)
@@ -200,10 +200,10 @@ class Settlement:
             marks = bytes(ordinal in repeated for ordinal in numbers) if repeated else None
             self._ledger.keep_seen(batch, array("Q", numbers.values()).tobytes(), marks)
         if hashes:
-            sent = {ordinal: hash_ for ordinal, hash_ in hashes.items() if ordinal not in repeated}
+            sent = {o: hash_ for o, hash_ in hashes.items() if o not in repeated} if repeated else hashes
             left_out = bitmap(ordinals, known) if known else None
             self._ledger.keep_message_ids(batch, hashes_in_row(ordinals, sent), left_out)
-        for ordinal, hash_ in taken.items():
+        for ordinal, hash_ in taken.items() if before else ():
             if before and ordinal not in repeated and (carried := before.take_carried(number_of(hash_))):
                 self._ledger.take_over(batch, ordinal, carried)
                 work.doubts.update({(ordinal, part): n for part, n in carried.doubts.items()})
@@ -228,6 +228,8 @@ class Settlement:
             prepared: its requests.
             parts: the requests of its object that earlier runs have settled.
         """
+        if not parts and not any(request.part for request in prepared.requests):
+            return
         known: dict[int, dict[int, PartOutcome]] = {}
         for (ordinal, part), outcome in parts.items():
             known.setdefault(ordinal, {})[part] = outcome

@@ -12,13 +12,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from replay_cli.ledger.dead_letters import DeadLetterFile
+from replay_cli.ledger.group import PartOutcome
 from replay_cli.ledger.ledger import Ledger
 from replay_cli.ledger.store import Store
 from replay_cli.model import ArchiveObject, RecordBatch, Unit
+from replay_cli.moengage.packing import halves, join, without
 from replay_cli.preparation import Preparation
 from replay_cli.settlement import Pending, Settlement, Work, known_by, rank
 from tests.ledger.checkpoints import JOB, rows, take_in
 from tests.support.apis import plain_api
+from tests.support.bulk_simulation import bulk_api
 from tests.support.simulation import SimulatedLoop, drive, map_message, small_house
 
 OBJECT = ArchiveObject("/logs/a.jsonl", 100, "e")
@@ -215,6 +218,112 @@ def test_a_dead_letter_names_the_requests_that_did_arrive(tmp_path: Path) -> Non
     drive(scenario(), SimulatedLoop(random.Random(1)))
     letters = rows(tmp_path / "job.ckpt", "SELECT reason, detail, status, delivered_parts FROM dead_letter")
     assert letters == [("http_400", "because", 400, "0,2")]
+
+
+# -- requests of many records -----------------------------------------------------------------------------------
+
+
+class BulkOffice:
+    """A settlement over a real checkpoint with one bulk request of some records, and its book."""
+
+    def __init__(self, folder: Path, count: int) -> None:
+        self.path = folder / "job.ckpt"
+        Store.create(self.path, JOB).close()
+        self.count = count
+        self.open()
+
+    def open(self) -> None:
+        self.store = Store.open(self.path)
+        (state,) = take_in(self.store, [OBJECT])
+        self.store.start_run(0.0, {})
+        self.store.settle_intents()
+        letters = DeadLetterFile(self.path.with_suffix(".jsonl"))
+        letters.recover(self.store)
+        parked = self.store.begin_parking()
+        self.ledger = Ledger(self.store, letters, lambda error: pytest.fail(str(error)))
+        self.settlement = Settlement(self.ledger, parked.next_number)
+        if state.state != "complete" and not state.watermark:
+            self.read(Work(state.id, OBJECT, 0, self.store.open_batches(1), {}, {}))
+
+    def read(self, work: Work) -> None:
+        made = [{"n": n, "user": str(n), "anonymous": "", "type": "track"} for n in range(self.count)]
+        lines = [json.dumps(each | {"timestamp": "2025-03-01T10:00:00Z"}).encode() for each in made]
+        prepare = Preparation(bulk_api(100_000), strict=False, clock=lambda: 2e9)
+        prepared = prepare(RecordBatch(OBJECT, 0, lines, Unit.LINE, 100))
+        self.ledger.begin_object(1, 0)
+        batch = self.settlement.open(work, prepared, known_by(prepared))
+        self.settlement.take(batch, prepared, {})
+        self.pending = Pending(join(prepared.requests), 1, batch, rank(1, 0, 0), "line")
+        self.ledger.end_object(1, None)
+
+    async def bring_back(self) -> None:
+        (returning,) = (await self.ledger.load_parked([], 10)).requests
+        self.pending = self.settlement.bring_back(returning)
+
+    async def reopen(self) -> None:
+        """End the run, and begin the next one with what is parked."""
+        await self.ledger.flush()
+        self.close()
+        self.open()
+        await self.bring_back()
+
+    def close(self) -> None:
+        self.ledger.close()
+        self.store.close()
+
+    def refuse(self, *given_up: int) -> None:
+        """Give up some records, and go on with two halves of the others."""
+        request = self.pending.request
+        rest = without(request, {request.ordinals.index(n) for n in given_up})
+        gone = without(request, {index for index, n in enumerate(request.ordinals) if n not in given_up})
+        assert rest is not None
+        self.settlement.take_apart(self.pending, gone, halves(rest) or [rest], PartOutcome("http_400", "no", 400))
+
+    def deliver(self) -> bool:
+        self.settlement.deliver(self.pending)
+        return self.settlement.go_on(self.pending)
+
+
+@pytest.mark.parametrize("parked", [False, True])
+@pytest.mark.parametrize("parked_again", [False, True])
+@pytest.mark.parametrize("ends", [False, True])
+def test_each_record_of_a_request_that_is_taken_apart_is_settled_once(
+    tmp_path: Path, parked: bool, parked_again: bool, ends: bool
+) -> None:
+    """It may wait in the checkpoint before, and between its parts, and the run may end there."""
+
+    async def scenario() -> None:
+        office = BulkOffice(tmp_path, 9)
+        if parked:
+            office.settlement.park(office.pending, 0.0)
+            await office.bring_back()
+        office.refuse(1, 4)
+        assert list(office.pending.request.ordinals) == [0, 2, 3]
+        assert office.deliver()
+        assert list(office.pending.request.ordinals) == [5, 6, 7, 8]
+        office.refuse(5)
+        if parked_again:
+            office.settlement.park(office.pending, 0.0)
+        if ends and (parked or parked_again):
+            await office.reopen()
+        elif parked_again:
+            await office.bring_back()
+        while office.deliver():
+            pass
+        await office.ledger.flush()
+        office.store.verify_book(complete=True)
+        office.close()
+
+    with small_house():
+        drive(scenario(), SimulatedLoop(random.Random(1)))
+    tally = "SELECT outcome, sum(n) FROM tally GROUP BY 1 ORDER BY 1"
+    assert rows(tmp_path / "job.ckpt", tally) == [("dead_lettered", 3), ("delivered", 6)]
+    letters = "SELECT ordinal, reason, detail, status FROM dead_letter ORDER BY 1"
+    assert rows(tmp_path / "job.ckpt", letters) == [(n, "http_400", "no", 400) for n in (1, 4, 5)]
+    assert rows(tmp_path / "job.ckpt", "SELECT * FROM parked_record") == []
+
+
+# -- ranks --------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("lower", "higher"), [((1, 9, 9), (2, 0, 0)), ((1, 0, 9), (1, 1, 0)), ((1, 5, 0), (1, 5, 1))])

@@ -35,13 +35,15 @@ UPDATE parked SET due = 0 WHERE due IS NULL AND id NOT IN (SELECT id FROM loaded
 class Returning(NamedTuple):
     """A parked request that comes back, with what the checkpoint knows of its records that became several.
 
-    `doubts` counts its attempts in doubt that are later than `parked.attempts`: a run died with them under way.
-    `parts` maps an ordinal to how many requests of that record are parked, and how its settled ones ended.
+    `doubts` counts its attempts in doubt that are later than `parked.attempts`: a run died with them under way, of the
+    records `doubted`; a request that was being taken apart has others. `parts` maps an ordinal to how many requests of
+    that record are parked, and how its settled ones ended.
     """
 
     parked: ParkedRequest
     doubts: int
     parts: dict[int, tuple[int, dict[int, PartOutcome]]]
+    doubted: frozenset[int] = frozenset()
 
 
 class Loaded(NamedTuple):
@@ -137,11 +139,15 @@ def _take(db: sqlite3.Connection, number: int) -> Returning:
         *(number, rank, object_id, request, unit, attempts, bool(doubted), failures, spent, due, bool(held)),
         redriven=bool(redriven),
     )
-    doubts = db.execute(
-        "SELECT coalesce(max(attempt), 0) FROM in_doubt WHERE object = ? AND ordinal = ? AND part = ? AND attempt > ?",
-        (object_id, ordinals[0], part, attempts),
-    ).fetchone()[0]
-    return Returning(parked, doubts, {ordinal: _parts(db, object_id, ordinal) for ordinal in ordinals})
+    doubts = dict(
+        db.execute(
+            "SELECT ordinal, max(attempt) FROM in_doubt WHERE object = ? AND part = ? AND attempt > ? "
+            "AND ordinal IN (SELECT value FROM json_each(?)) GROUP BY ordinal",
+            (object_id, part, attempts, json.dumps(ordinals)),
+        )
+    )
+    parts = {ordinal: _parts(db, object_id, ordinal) for ordinal in ordinals}
+    return Returning(parked, max(doubts.values(), default=0), parts, frozenset(doubts))
 
 
 def _parts(db: sqlite3.Connection, object_id: int, ordinal: int) -> tuple[int, dict[int, PartOutcome]]:

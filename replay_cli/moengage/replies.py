@@ -4,6 +4,7 @@ Retry 408, 423, 429 and 5xx but 501, as Segment's runtime does (documented); 502
 MoEngage has the event, as do a time-out, a reset or a cut reply once the first byte has gone out.
 """
 
+import re
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
@@ -69,6 +70,8 @@ _STOPPING = frozenset({401, 403, 409})
 _DEFAULT_PAUSE = 1.0
 _EPOCH = 1e9
 _EPOCH_MILLISECONDS = 1e11
+_ELEMENT = re.compile(r"^(?:\$\.)?elements(?:\[\d+\]|\.\d+)(?:\.|$)")
+"""Which element of a bulk request an attribute is in: of a record, that says nothing."""
 _LONGEST_PAUSE = 366 * 86400.0
 """Seconds; a reply that names a later time means no time."""
 
@@ -125,8 +128,8 @@ def _error(body: bytes) -> dict[str, Any]:
 
 def _refusal(status: int, reply: Reply) -> str:
     error = _error(reply.body)
-    names = [str(error[key]) for key in ("type", "attribute") if error.get(key)]
-    return ":".join([f"http_{status}", *names])[:200]
+    names = [str(error.get("type") or ""), _ELEMENT.sub("", str(error.get("attribute") or ""), count=1)]
+    return ":".join([f"http_{status}", *filter(None, names)])[:200]
 
 
 def _detail(reply: Reply) -> str:

@@ -179,6 +179,35 @@ def test_a_request_may_be_parked_and_settled_within_one_group(store: Store) -> N
     assert store.parked_records() == 0
 
 
+def test_a_request_that_was_taken_apart_keeps_what_is_left_and_frees_the_lanes_of_the_others(store: Store) -> None:
+    whole = parked(1, users="abc", ordinals=(4, 5, 6), due=NOW)
+    left = whole.request._replace(ordinals=(5, 6), users=("b", "c"), records=whole.request.records[1:], body=b"left")
+    store.apply(Group(parked=[whole, parked(2, users="a"), parked(3, users="b")]))
+    assert load(store) == [1]
+    store.apply(Group(shrunk=[(1, left)]))
+    assert store.parked_records() == 4
+    assert load(store, ["a"]) == [2], "the one in memory is not in its way"
+    again = reopen(store)
+    assert again.begin_parking() == ParkedBefore({"a": 1, "b": 2, "c": 1}, 3, 4)
+    first, second = again.load_parked(["a", "b"], NOW, 2).requests
+    assert (first.parked, second.parked.id) == (whole._replace(request=left, due=0.0), 2)
+    again.close()
+
+
+def test_a_request_may_be_parked_taken_apart_and_parked_again_within_one_group(store: Store) -> None:
+    whole = parked(1, users="abc", ordinals=(4, 5, 6), due=NOW)
+    less, least = (
+        whole.request._replace(ordinals=(n,), users=("c",), records=(whole.request.records[n - 4],)) for n in (5, 6)
+    )
+    store.apply(Group(parked=[whole]))
+    assert load(store) == [1]
+    again = whole._replace(request=least, due=NOW + 1)
+    both = less._replace(ordinals=(5, 6), records=whole.request.records[1:])
+    store.apply(Group(parked=[again], shrunk=[(1, both), (1, least)]))
+    (returning,) = store.load_parked([], NOW + 1, 100).requests
+    assert returning.parked == again
+
+
 # -- the book -------------------------------------------------------------------------------------------------
 
 
@@ -275,6 +304,17 @@ def test_an_attempt_at_a_parked_request_left_open_by_a_kill_is_a_doubt(store: St
     first, second = again.load_parked([], NOW, 100).requests
     assert (first.parked.id, first.doubts) == (1, 6), "the number of the last one: the next attempt has a higher one"
     assert (second.parked.id, second.doubts) == (2, 0)
+    again.close()
+
+
+def test_a_kill_while_a_request_was_being_taken_apart_casts_doubt_on_the_records_under_way(store: Store) -> None:
+    store.apply(Group(parked=[parked(1, ordinals=(4, 5, 6), attempts=3, due=NOW)]))
+    store.apply(Group(intents=[(1, 5, 0, 4, 1.0), (1, 6, 0, 4, 1.0)], in_doubt=[(1, 4, 0, 2, 1.0, "timeout")]))
+    again = reopen(store)
+    again.settle_intents()
+    again.begin_parking()
+    (returning,) = again.load_parked([], NOW, 100).requests
+    assert (returning.doubts, sorted(returning.doubted)) == (4, [5, 6])
     again.close()
 
 

@@ -19,6 +19,7 @@ from typing import Any, BinaryIO, NamedTuple, TypeVar, cast
 import pytest
 
 from replay_cli.cli.opening import find_begun
+from replay_cli.delivery.budget import Allowance, Budget
 from replay_cli.delivery.cap import Cap
 from replay_cli.delivery.transport import Gate, Transport
 from replay_cli.ledger import store as store_module
@@ -29,7 +30,7 @@ from replay_cli.ledger.ledger import Ledger
 from replay_cli.ledger.parked import Loaded
 from replay_cli.ledger.store import Store
 from replay_cli.model import ArchiveObject, Message, Request
-from replay_cli.moengage.mapping import Draft
+from replay_cli.moengage.mapping import Api, Draft
 from replay_cli.moengage.replies import Failure, Reply
 from replay_cli.policy import Policy
 from replay_cli.preparation import Preparation
@@ -137,6 +138,10 @@ def map_message(message: Message) -> Sequence[Draft]:
     return [("/", {"n": message["n"], "part": part}, users) for part in range(message["parts"])]
 
 
+PLAIN = plain_api(map_message)
+UNBOUNDED = Allowance(0, 0)
+
+
 class Arrival(NamedTuple):
     n: int
     part: int
@@ -214,6 +219,8 @@ class Simulation:
         objects: uri → records, with `n`, `user`, `anonymous`, `parts`.
         destination: where they are sent.
         generator: how long everything takes.
+        api: as what they are sent.
+        allowance: what requests may spend a minute besides the cap.
     """
 
     def __init__(
@@ -222,8 +229,13 @@ class Simulation:
         objects: Mapping[str, Sequence[Mapping[str, Any]]],
         destination: Destination,
         generator: random.Random,
+        *,
+        api: Api = PLAIN,
+        allowance: Allowance = UNBOUNDED,
     ) -> None:
         self.path = folder / "job.ckpt"
+        self.api = api
+        self.allowance = allowance
         self.source = MemorySource(objects)
         self.destination = destination
         self.loads = 0
@@ -291,9 +303,15 @@ class Simulation:
         delivered = bool(store.tallies().get("delivered"))
         standing = Standing(work, self.source.pages(), store.begin_parking(), delivered)
         ledger = Ledger(store, letters, lambda error: replay.fail(error))
-        prepare = Preparation(plain_api(map_message), strict=False, clock=lambda: EPOCH)
+        prepare = Preparation(self.api, strict=False, clock=lambda: EPOCH)
         transport = cast("Transport", self.destination)
-        replay = Replay(self.source, standing, prepare, ledger, transport, Cap(rps), policy, CHECK)
+        budget = Budget(self.allowance) if any(self.allowance) else None
+        replay = Replay(
+            self.source,
+            *(standing, prepare, ledger, transport, Cap(rps), policy, CHECK),
+            pack=self.api.pack,
+            budget=budget,
+        )
         replay._window = window
         replay._random = self._generator
         task = asyncio.ensure_future(replay.run())

@@ -1,0 +1,63 @@
+"""Killed in bulk at any instant: nothing is lost, and nothing arrives twice that was not in doubt (rules 1 to 3, 5)."""
+
+import json
+import random
+import signal
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from tests.run.test_run_kill import kill_at_random
+from tests.support.archives import write_lines
+from tests.support.bulk_arrivals import people, requests, require_users_in_order, times
+from tests.support.processes import replay
+from tests.support.sandbox_process import SandboxProcess
+
+KILLS = 10
+MESSAGES = 12_000
+
+
+@pytest.mark.parametrize("in_doubt", ["resend", "dead-letter"])
+def test_ten_kills_in_bulk_lose_nothing_and_double_only_what_was_in_doubt(tmp_path: Path, in_doubt: str) -> None:
+    messages = people(MESSAGES, users=400)
+    half = MESSAGES // 2
+    write_lines(tmp_path / "logs" / "a.jsonl.gz", messages[:half])
+    write_lines(tmp_path / "logs" / "b.jsonl.gz", messages[half:])
+    moments = random.Random(11)
+    with SandboxProcess(rps=1_000_000, latency=0.1) as sandbox:
+        command = ["run", "logs", "--endpoint", sandbox.url, "--api", "bulk", "--in-doubt", in_doubt, "--json"]
+        command += ["--checkpoint", "job.ckpt", "--users-per-minute", "0", "--events-per-minute", "0"]
+        kills = 0
+        for _ in range(KILLS):
+            seconds = moments.uniform(0.4, 0.7)
+            kills += kill_at_random(seconds, tmp_path, [*command, "--rps", "9"]).code == -signal.SIGKILL
+        end = replay(tmp_path, *command, "--rps", "1000")
+        arrived = requests(sandbox)
+    summary = end.require_closed_book()
+    assert kills == KILLS, "the archive was too small to be killed so often"
+    doubted = doubted_records(tmp_path, half)
+    counted = times(arrived)
+
+    assert summary["state"] == "complete"
+    assert summary["records"]["read"] == MESSAGES
+    assert summary["in_doubt"] == sum(doubted.values()) > 0
+    assert all(count <= 1 + doubted[n] for n, count in counted.items())
+    require_users_in_order(arrived, messages)
+    if in_doubt == "resend":
+        assert end.code == 0
+        assert counted.keys() == {*range(MESSAGES)}
+    else:
+        assert end.code == 3
+        assert max(counted.values()) == 1
+        letters = [json.loads(line) for line in (tmp_path / "job.dead-letters.jsonl").read_text().splitlines()]
+        assert {letter["reason"] for letter in letters} == {"in_doubt"}
+        given_up = {letter["ordinal"] + (half if letter["uri"].endswith("b.jsonl.gz") else 0) for letter in letters}
+        assert given_up == doubted.keys() >= {*range(MESSAGES)} - counted.keys()
+
+
+def doubted_records(cwd: Path, half: int) -> "Counter[int]":
+    """The records whose attempts `status --in-doubt` lists, with how often."""
+    listed = replay(cwd, "status", "job.ckpt", "--in-doubt").out.splitlines()
+    found = [json.loads(line) for line in listed]
+    return Counter(row["ordinal"] + (half if row["uri"].endswith("b.jsonl.gz") else 0) for row in found)
