@@ -33,7 +33,7 @@ class Parking:
 
     def holds_back(self, users: Iterable[str]) -> bool:
         """Tell whether a request has to queue behind a parked one."""
-        return any(user in self._lanes for user in users)
+        return bool(self._lanes) and any(user in self._lanes for user in users)
 
     def add(self, users: Sequence[str], due: float | None = None) -> None:
         """Note that a request is parked."""

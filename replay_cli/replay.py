@@ -50,6 +50,8 @@ _LONG_WAIT = 5.0
 """Seconds from which on a user waits for the fair-usage limits in the checkpoint rather than in memory."""
 _BUNDLED_WINDOWS = 8
 """So many times more records may be on their way where a request carries many."""
+_BUNDLES_AT_ONCE = 64
+"""Parked requests of many records that are fetched at once: they take some 20 MB."""
 _SHORTEST_WAIT = 0.05
 """Seconds between two fetches of what is due."""
 _DOUBTED = "an earlier attempt ended in doubt"
@@ -396,8 +398,9 @@ class Replay:
                 await asyncio.sleep(0)
             if not request.part and not self._may_admit():
                 break
-            doubts = max(work.doubts.get((ordinal, request.part), 0) for ordinal in request.ordinals)
-            first = min(places[ordinal, request.part] for ordinal in request.ordinals)
+            parts = [(ordinal, request.part) for ordinal in request.ordinals]
+            doubts = max(work.doubts.get(part, 0) for part in parts) if work.doubts else 0
+            first = min(map(places.__getitem__, parts))
             order = rank(self._place, batch.first, first)
             self._enter(Pending(request, work.id, batch, order, unit, attempts=doubts, doubted=doubts > 0))
         self._note_read_again()
@@ -413,7 +416,7 @@ class Replay:
             work: its object.
             is_new: no earlier run has begun it.
         """
-        requests = [request for request in prepared.requests if not self._settlement.is_settled(batch, request)]
+        requests = self._settlement.open_requests(batch, prepared)
         if self._pack is None:
             return requests
         alone, others = [], requests
@@ -495,8 +498,9 @@ class Replay:
             lanes = self._parking.take_wanted()
             self._parking.next_due = float("inf")  # those parked from now on tell theirs
             self._gone_back.clear()
-            loaded = await self._ledger.load_parked(lanes, self._window)
-            if len(loaded.requests) >= self._window and not self._limited:
+            most = self._window if self._pack is None else _BUNDLES_AT_ONCE
+            loaded = await self._ledger.load_parked(lanes, most)
+            if len(loaded.requests) >= most and not self._limited:
                 self._parking.want_again(lanes)
             self._parking.next_due = min(self._parking.next_due, loaded.next_due)
             for returning in loaded.requests:

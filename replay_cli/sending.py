@@ -164,6 +164,6 @@ class Sending:
         self._ledger.note_peak(self._cap.meter.peak)
         users: Sequence[str] = request.users
         if len(request.ordinals) > 1:  # the Data API knows people by their user ids alone
-            users = [lane for lane in users if lane.startswith("u")]
+            users = [lane for lane in users if lane[0] == "u"]
         self._fair_use.mark(users, asyncio.get_running_loop().time())
         self.in_flight += 1

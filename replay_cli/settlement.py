@@ -259,6 +259,13 @@ class Settlement:
         records = [self._records.get((batch.object_id, ordinal)) for ordinal in request.ordinals]
         return all(record is not None and request.part in record.parts for record in records)
 
+    def open_requests(self, batch: OpenBatch, prepared: Prepared) -> Sequence[Request]:
+        """Return the requests of a batch for which something is left to do."""
+        requests = prepared.requests
+        if batch.unsettled == len(requests) and not self._records:  # each is a record's only one, and all are open
+            return requests
+        return [request for request in requests if not self.is_settled(batch, request)]
+
     def deliver(self, pending: Pending) -> None:
         """Note that MoEngage has accepted a request."""
         if pending.batch is not None and not self._records:  # nothing is known of any of its records but this

@@ -11,14 +11,15 @@ T = TypeVar("T")
 
 
 class Place(Generic[T]):
-    """One request's place in its lanes."""
+    """One request's place in its lanes; `behind` counts those in which somebody is before it."""
 
-    __slots__ = ("item", "lanes", "number")
+    __slots__ = ("behind", "item", "lanes", "number")
 
     def __init__(self, item: T, number: int, lanes: Sequence[str]) -> None:
         self.item = item
         self.number = number
         self.lanes = tuple(dict.fromkeys(lanes))
+        self.behind = 0
 
 
 class Lanes(Generic[T]):
@@ -47,14 +48,14 @@ class Lanes(Generic[T]):
     def enter(self, item: T, lanes: Sequence[str]) -> tuple[Place[T], bool]:
         """Queue an item at the end of its lanes; True when it may go at once."""
         self._entered += 1
-        place, known, is_first = Place(item, self._entered, lanes), self._lanes, True
+        place, known = Place(item, self._entered, lanes), self._lanes
         for lane in place.lanes:
             if lane in known:
                 known[lane].append(place)
-                is_first = False
+                place.behind += 1
             else:
                 known[lane] = [place]
-        return place, is_first
+        return place, not place.behind
 
     def leave(self, *places: Place[T]) -> list[T]:
         """Take items out of their lanes; return the items that may go now.
@@ -62,18 +63,22 @@ class Lanes(Generic[T]):
         Args:
             places: that of a finished item, or that of one which cannot go on, with all its followers'.
         """
-        known, moved = self._lanes, list[str]()
+        known, freed = self._lanes, dict[Place[T], None]()
         for place in places:
             for lane in place.lanes:
                 members = known[lane]
                 if len(members) == 1:  # nearly always: nobody waits
                     del known[lane]
-                    continue
-                if members[0] is place:
-                    moved.append(lane)
-                members.remove(place)
-        fronts = {known[lane][0] for lane in moved if lane in known}
-        return [front.item for front in sorted(fronts, key=_number) if self._is_first(front)]
+                elif members[0] is place:
+                    del members[0]
+                    members[0].behind -= 1
+                    if not members[0].behind:
+                        freed[members[0]] = None
+                else:
+                    members.remove(place)
+        for place in places:
+            freed.pop(place, None)
+        return [front.item for front in sorted(freed, key=_number)]
 
     def followers(self, place: Place[T]) -> list[T]:
         """Return all items that wait for one: those behind it in its lanes, those behind them, and so on."""
@@ -87,9 +92,6 @@ class Lanes(Generic[T]):
                         queue.append(behind)
         del found[place]
         return [behind.item for behind in found]
-
-    def _is_first(self, place: Place[T]) -> bool:
-        return all(self._lanes[lane][0] is place for lane in place.lanes)
 
 
 def _number(place: Place[T]) -> int:

@@ -108,7 +108,7 @@ def lanes_of(objects: Mapping[str, Sequence[Mapping[str, Any]]]) -> dict[int, li
     }
 
 
-@settings(max_examples=120)
+@settings(max_examples=100)
 @given(SCENARIOS)
 def test_order_and_exactly_once_survive_refusals_parking_stops_and_kills(scenario: Scenario) -> None:
     objects, order = archive(scenario.objects, scenario.house["batch_records"])
