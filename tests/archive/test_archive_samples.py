@@ -65,7 +65,7 @@ def messages(folder: str) -> list[dict[str, Any]]:
     records = [record for obj in objects(source) for batch in read(source, obj) for record in batch.records]
     found = []
     for record in records:
-        assert not isinstance(record, Unreadable)
+        assert isinstance(record, bytes | dict)
         found.append(parse(record)[0] if isinstance(record, bytes) else record)
     return found
 
