@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from benchmarks.messages import write_archive
+from benchmarks.preparing import bare_loop
 from tests.support.processes import replay
 
 MESSAGES = 300_000
@@ -44,40 +45,23 @@ class Null(asyncio.Protocol):
                 self.transport.write(HEAD + REPLY)
 
 
-async def main():
-    server = await asyncio.get_running_loop().create_server(Null, "127.0.0.1", 0)
-    print(server.sockets[0].getsockname()[1], flush=True)
-    await server.serve_forever()
-
-
-asyncio.run(main())
-"""
-
-
-@contextmanager
-def null_server() -> Iterator[str]:
-    process = subprocess.Popen([sys.executable, "-c", NULL_SERVER], stdout=subprocess.PIPE, text=True)
-    try:
-        assert process.stdout is not None
-        yield f"http://127.0.0.1:{process.stdout.readline().strip()}"
-    finally:
-        process.terminate()
-        process.wait()
-
-
-def main() -> list[tuple[str, str, str]]:
+async def main() -> list[tuple[str, str, str]]:
     with tempfile.TemporaryDirectory() as folder, null_server() as url:
         cwd = Path(folder)
-        write_archive(cwd / "archive.jsonl.gz", MESSAGES)
+        path = write_archive(cwd / "archive.jsonl.gz", MESSAGES)
         options = ("--api", "bulk", "--rps", "100000", "--users-per-minute", "0", "--events-per-minute", "0")
         began = time.monotonic()
         end = replay(cwd, "run", "archive.jsonl.gz", "--endpoint", url, *options, "--json", "--name", "bulk")
         seconds = time.monotonic() - began
+        began = time.monotonic()
+        bare_loop(path)
+        bare = time.monotonic() - began
     if end.code != 0 or end.summary["records"]["delivered"] != MESSAGES:
         raise AssertionError(end.err)
-    requests = end.summary["requests"]["attempts"]
     return [
         ("messages a second, start and end of the process included", f"{MESSAGES / seconds:,.0f}", f"≥ {TARGET:,}"),
-        ("messages a request", f"{MESSAGES / requests:.0f}", ""),
+        ("a bare loop that sends nothing, in the same minute", f"{MESSAGES / bare:,.0f}", ""),
+        ("ratio", f"{bare / seconds:.2f}", ""),
+        ("messages a request", f"{MESSAGES / end.summary['requests']['attempts']:.0f}", ""),
         ("cores of this machine", f"{os.cpu_count()}", ""),
     ]
