@@ -45,7 +45,28 @@ class Null(asyncio.Protocol):
                 self.transport.write(HEAD + REPLY)
 
 
-async def main() -> list[tuple[str, str, str]]:
+async def main():
+    server = await asyncio.get_running_loop().create_server(Null, "127.0.0.1", 0)
+    print(server.sockets[0].getsockname()[1], flush=True)
+    await server.serve_forever()
+
+
+asyncio.run(main())
+"""
+
+
+@contextmanager
+def null_server() -> Iterator[str]:
+    process = subprocess.Popen([sys.executable, "-c", NULL_SERVER], stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        yield f"http://127.0.0.1:{process.stdout.readline().strip()}"
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def main() -> list[tuple[str, str, str]]:
     with tempfile.TemporaryDirectory() as folder, null_server() as url:
         cwd = Path(folder)
         path = write_archive(cwd / "archive.jsonl.gz", MESSAGES)
