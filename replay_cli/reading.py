@@ -12,8 +12,9 @@ from replay_cli.errors import ChangedObjectError, DamagedObjectError, FatalError
 from replay_cli.ledger.objects import Listed
 from replay_cli.model import ArchiveObject
 from replay_cli.preparation import Prepared
+from replay_cli.recognition import known_by
 from replay_cli.segment.layout import sort_text
-from replay_cli.settlement import Work, known_by
+from replay_cli.settlement import Work
 
 _EXPECTED = 4
 """How many objects after the current one are told to the source."""

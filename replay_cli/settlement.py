@@ -12,9 +12,7 @@ from replay_cli.ledger.changes import (
     Earlier,
     SentBefore,
     bitmap,
-    hash_of,
     hashes_in_row,
-    is_message_id,
     number_of,
 )
 from replay_cli.ledger.group import AttemptKey, DeadLetter, ParkedRequest, PartOutcome
@@ -22,9 +20,10 @@ from replay_cli.ledger.ledger import Ledger
 from replay_cli.ledger.objects import ObjectState
 from replay_cli.ledger.parked import Returning
 from replay_cli.ledger.watermark import OpenBatch
-from replay_cli.model import ArchiveObject, Rejected, Request, Skipped
+from replay_cli.model import ArchiveObject, Rejected, Request
 from replay_cli.moengage.packing import join
 from replay_cli.preparation import Prepared
+from replay_cli.recognition import message_numbers
 from replay_cli.segment.duplicates import DUPLICATE, Window, duplicates
 from replay_cli.segment.message import masked
 
@@ -101,43 +100,6 @@ class _Record:
 _INDEX_BITS, _FIRST_BITS, _OBJECT_BITS = 13, 30, 20
 
 
-def known_by(prepared: Prepared) -> dict[int, bytes]:
-    """Return what the records that become requests are known by in another version of their object, by ordinal."""
-    known = {
-        request.ordinals[0]: (message_id, request.records[0])
-        for request, message_id in zip(prepared.requests, prepared.message_ids, strict=True)
-    }
-    return {ordinal: hash_of(*known[ordinal]) for ordinal in sorted(known)}
-
-
-def message_numbers(prepared: Prepared, hashes: Mapping[int, bytes]) -> dict[int, int]:
-    """Return what a window knows a batch's records by: of those that have a message id, ordinal → number, in order.
-
-    Args:
-        prepared: the batch.
-        hashes: what its records are known by, from `known_by`; or some of them.
-    """
-    named = {
-        request.ordinals[0]
-        for request, message_id in zip(prepared.requests, prepared.message_ids, strict=True)
-        if is_message_id(message_id)
-    }
-    return {ordinal: number_of(hash_) for ordinal, hash_ in hashes.items() if ordinal in named}
-
-
-def leave_out_duplicates(prepared: Prepared, window: Window) -> Prepared:
-    """Take a batch into the window and skip its duplicates, as a run does when it opens the batch."""
-    found = duplicates(message_numbers(prepared, known_by(prepared)), window)
-    if not found:
-        return prepared
-    left = [index for index, request in enumerate(prepared.requests) if request.ordinals[0] not in found]
-    return prepared._replace(
-        requests=[prepared.requests[index] for index in left],
-        message_ids=[prepared.message_ids[index] for index in left],
-        skipped=[*prepared.skipped, *(Skipped(ordinal, DUPLICATE) for ordinal in sorted(found))],
-    )
-
-
 def rank(place: int, first: int, index: int) -> int:
     """Return the place of a batch's request among all of a job, as a number that fits into 63 bits.
 
@@ -178,20 +140,15 @@ class Settlement:
         """
         unit, ordinals = str(prepared.batch.unit), range(prepared.batch.first, prepared.batch.next)
         known = {o for o, hash_ in hashes.items() if before.known.take(number_of(hash_))} if before else set[int]()
-        taken = {ordinal: hash_ for ordinal, hash_ in hashes.items() if ordinal not in known} if known else hashes
+        taken = {o: hash_ for o, hash_ in hashes.items() if o not in known} if known else hashes
         numbers = {} if self._window is None else message_numbers(prepared, taken)
-        repeated = set() if self._window is None else duplicates(numbers, self._window)
-        settled = Counter(("skipped", skipped.reason) for skipped in prepared.skipped)
-        settled.update(("rejected", rejected.reason) for rejected in prepared.rejected)
-        settled.update({("warning", rule): n for rule, n in prepared.warnings.items()})
-        if repeated:
-            settled["skipped", DUPLICATE] += len(repeated)
+        repeated = set[int]() if self._window is None else duplicates(numbers, self._window)
         batch = self._ledger.begin_batch(
             work.id,
             ordinals,
             prepared.records - len(known),
             taken.keys() - repeated,
-            settled,
+            _settled_at_once(prepared, len(repeated)),
             [_rejection(work.id, rejected, unit) for rejected in prepared.rejected],
         )
         examples = prepared.examples.items()
@@ -203,12 +160,17 @@ class Settlement:
             sent = {o: hash_ for o, hash_ in hashes.items() if o not in repeated} if repeated else hashes
             left_out = bitmap(ordinals, known) if known else None
             self._ledger.keep_message_ids(batch, hashes_in_row(ordinals, sent), left_out)
-        for ordinal, hash_ in taken.items() if before else ():
-            if before and ordinal not in repeated and (carried := before.take_carried(number_of(hash_))):
+        if before:
+            self._take_over(work, batch, {o: hash_ for o, hash_ in taken.items() if o not in repeated}, before)
+        return batch
+
+    def _take_over(self, work: Work, batch: OpenBatch, hashes: Mapping[int, bytes], before: SentBefore) -> None:
+        """Go on with what an earlier version of the object has left unsettled of some records."""
+        for ordinal, hash_ in hashes.items():
+            if carried := before.take_carried(number_of(hash_)):
                 self._ledger.take_over(batch, ordinal, carried)
                 work.doubts.update({(ordinal, part): n for part, n in carried.doubts.items()})
                 work.parts.update({(ordinal, part): outcome for part, outcome in carried.parts.items()})
-        return batch
 
     def resume(self, batch: OpenBatch, prepared: Prepared) -> None:
         """Go on with a batch of an earlier run; what was sendable then and is not now is settled."""
@@ -407,6 +369,16 @@ class Settlement:
             spent=parked.spent,
             parked=parked.id,
         )
+
+
+def _settled_at_once(prepared: Prepared, repeated: int) -> Counter[tuple[str, str]]:
+    """Return what of a batch is settled when it is opened, `repeated` duplicates included; and its warnings."""
+    settled = Counter(("skipped", skipped.reason) for skipped in prepared.skipped)
+    settled.update(("rejected", rejected.reason) for rejected in prepared.rejected)
+    settled.update({("warning", rule): n for rule, n in prepared.warnings.items()})
+    if repeated:
+        settled["skipped", DUPLICATE] += repeated
+    return settled
 
 
 def _rejection(object_id: int, rejected: Rejected, unit: str) -> DeadLetter:

@@ -15,10 +15,10 @@ from replay_cli.archive import Source, read
 from replay_cli.errors import DamagedObjectError, FatalError
 from replay_cli.model import ArchiveObject
 from replay_cli.preparation import Preparation, Prepared
+from replay_cli.recognition import leave_out_duplicates
 from replay_cli.report.progress import State, make_reporter
 from replay_cli.report.summary import Summary, make_summary, run_numbers
 from replay_cli.segment.duplicates import Window
-from replay_cli.settlement import leave_out_duplicates
 
 _MOST_EXAMPLES = 3
 """Records that are shown for each rule of a warning."""

@@ -15,7 +15,7 @@ PURE = {"segment", "moengage"}
 PURE_CONDUCTORS = {"bundling", "job", "policy", "preparation"}
 EDGES = {"archive", "delivery", "ledger", "report", "sandbox"}
 CONDUCTORS = {"redriving", "replay", "validation"}
-HANDS = {"parking", "reading", "sending", "settlement", "standstill"}
+HANDS = {"parking", "reading", "recognition", "sending", "settlement", "standstill"}
 """The conductor's hands: they know the ledger and the transport, and have no tasks."""
 WORDS = {"model", "errors"}
 

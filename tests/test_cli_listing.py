@@ -45,8 +45,8 @@ def file(tmp_path: Path) -> Path:
         "u1\r\nu2\r",
         "\ufeffu1\nu2\n",
         "\n\n  u1 \n\n\tu2\t\n\n",
-        gzip.compress(b"u1\nu2\n"),
-        gzip.compress(b"u1\n") + gzip.compress(b"u2\n"),
+        gzip.compress(b"u1\nu2\n", mtime=0),
+        gzip.compress(b"u1\n", mtime=0) + gzip.compress(b"u2\n", mtime=0),
     ],
 )
 def test_one_id_a_line_in_many_forms(file: Path, content: str | bytes) -> None:
@@ -57,7 +57,7 @@ def test_a_line_is_an_id_whatever_it_begins_with(file: Path) -> None:
     assert ids_in(write(file, "#1\n// x\n5'\"\n")) == ["#1", "// x", "5'\""]
 
 
-@pytest.mark.parametrize("content", ["", "\n\n", "\ufeff", "  \r\n", gzip.compress(b"")])
+@pytest.mark.parametrize("content", ["", "\n\n", "\ufeff", "  \r\n", gzip.compress(b"", mtime=0)])
 def test_an_empty_list_has_no_entries(file: Path, content: str | bytes) -> None:
     assert ids_in(write(file, content)) == []
 
@@ -149,7 +149,7 @@ def test_what_is_no_list_is_refused_with_its_line(file: Path, content: str | byt
 
 
 @pytest.mark.parametrize(
-    "content", [gzip.compress(b"u1\n" * 9)[:-9], b"\x1f\x8bnothing", gzip.compress(b"u1\n") + b"x"]
+    "content", [gzip.compress(b"u1\n" * 9, mtime=0)[:-9], b"\x1f\x8bnothing", gzip.compress(b"u1\n", mtime=0) + b"x"]
 )
 def test_a_broken_gzip_is_refused(file: Path, content: bytes) -> None:
     with pytest.raises(UsageError, match=r"list\.txt: cannot be decompressed \(.+\): compress it again"):
@@ -254,7 +254,7 @@ def test_an_empty_list_is_an_error_only_where_nothing_would_be_meant(listed: Pat
 
 def test_the_setting_depends_on_the_ids_and_not_on_the_file(listed: Path) -> None:
     before = parse("--only-ids", "ids.txt").settings()
-    write(listed / "other.csv.gz", gzip.compress(b"\xef\xbb\xbfx,messageId\r\n1, m1\r\n2,m2\r\n"))
+    write(listed / "other.csv.gz", gzip.compress(b"\xef\xbb\xbfx,messageId\r\n1, m1\r\n2,m2\r\n", mtime=0))
     assert parse("--only-ids", "other.csv.gz").settings() == before
     write(listed / "ids.txt", "m1\nm3\n")
     assert parse("--only-ids", "ids.txt").settings() != before

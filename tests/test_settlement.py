@@ -18,7 +18,8 @@ from replay_cli.ledger.store import Store
 from replay_cli.model import ArchiveObject, RecordBatch, Unit
 from replay_cli.moengage.packing import halves, join, without
 from replay_cli.preparation import Preparation
-from replay_cli.settlement import Pending, Settlement, Work, known_by, rank
+from replay_cli.recognition import known_by
+from replay_cli.settlement import Pending, Settlement, Work, rank
 from tests.ledger.checkpoints import JOB, rows, take_in
 from tests.support.apis import plain_api
 from tests.support.bulk_simulation import bulk_api

@@ -296,7 +296,10 @@ INVALID = pa.Array.from_buffers(pa.string(), 1, pa.array([b"\xff"]).buffers())
         ({"message": ["{}", "{}"], "received_at": OUTSIDE}, {}),
         ({**PEOPLE, "kind": ["rejected"] * 2, "uri": ["a"] * 2, "ordinal": [1, 2], "received_at": OUTSIDE}, {}),
     ],
-    ids=str,
+    ids=[
+        *("no statistics", "two columns", "int96", "numbers", "structs", "lists", "binary", "dates"),
+        *("texts of JSON", "JSON beside a column", "dead letters"),
+    ],
 )  # fmt: skip
 def test_what_is_not_certain_is_read(columns: Mapping[str, Any], options: Mapping[str, Any]) -> None:
     assert stored(columns, **options).left_out(LATE) == [None]

@@ -23,8 +23,9 @@ from replay_cli.ledger.objects import ObjectState
 from replay_cli.ledger.store import Store
 from replay_cli.model import ArchiveObject, RecordBatch, Unit
 from replay_cli.preparation import Preparation, Prepared
+from replay_cli.recognition import known_by, leave_out_duplicates
 from replay_cli.segment.duplicates import DUPLICATE, Window
-from replay_cli.settlement import Pending, Settlement, Work, known_by, leave_out_duplicates
+from replay_cli.settlement import Pending, Settlement, Work
 from replay_cli.validation import DryRun
 from tests.ledger.checkpoints import A, B, new_store, rows, take_in
 from tests.support.apis import plain_api
