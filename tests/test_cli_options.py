@@ -2,6 +2,7 @@
 
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import click
 import pytest
@@ -13,6 +14,7 @@ from replay_cli.cli.options import GroupedCommand, Instant, s3_options, selectio
 from replay_cli.cli.selecting import selection_from
 from replay_cli.errors import UsageError
 from replay_cli.segment.selection import EVERYTHING, Period, Selection
+from tests.support.in_process import replay_here
 
 MARCH = datetime(2025, 3, 1, tzinfo=UTC)
 
@@ -138,3 +140,13 @@ def test_the_options_for_s3_have_values_that_change_nothing() -> None:
     shown = CliRunner().invoke(command, ["--help"]).output
     assert "Where from (S3)" in shown
     assert CliRunner().invoke(command, ["--s3-addressing", "other"]).exit_code == 2
+
+
+@pytest.mark.parametrize(
+    "options", [("--where", "type = 'a'", "--where", "type = 'b'"), ("--api", "bulk", "--api=bulk")]
+)
+def test_what_takes_one_value_is_not_given_two(options: tuple[str, ...], tmp_path: Path) -> None:
+    """The first one would be lost, and with it what it leaves out."""
+    end = replay_here(tmp_path, "run", "logs", "--sandbox", *options)
+    assert end.code == 2
+    assert f"{options[0]} is given twice" in end.err

@@ -114,25 +114,31 @@ def changes_of(job: Job, store: Store, session: Session) -> list[Difference]:
         differences[0].refuse()
     skipped = store.tallies().get("skipped", {})
     for difference in differences:
-        _require_nothing_left_out(difference, skipped)
+        _require_nothing_left_out(difference, skipped, store)
     left_out = sum(skipped.get(reason, 0) for reason in LEFT_OUT)
     if left_out and not job.selection.is_within(stored.selection):
         raise UsageError(
             f"{count(left_out, 'record')} that this job has read were left out by its selection, and would stay so if "
-            "it meant more now: keep the selection, and send the rest as a job of its own, with --name and the "
-            "complement of the times or sources"
+            f"it meant more now: {_way_on(store)}"
         )
     return differences
 
 
-def _require_nothing_left_out(difference: Difference, skipped: Mapping[str, int]) -> None:
+def _way_on(store: Store) -> str:
+    """Say what to do where a job cannot mean more than it did."""
+    if not store.tallies().get("delivered"):
+        return "nothing was delivered yet, so begin anew with --restart"
+    return "keep the selection, and send the rest as a job of its own, with --name and the complement of the selection"
+
+
+def _require_nothing_left_out(difference: Difference, skipped: Mapping[str, int], store: Store) -> None:
     """Refuse to change a list or filters that left records out: whether less is meant now cannot be told."""
     reasons = _LEAVES_OUT.get(difference.setting, ())
     left_out = sum(n for reason, n in skipped.items() if reason.split(":")[0] in reasons)
     if left_out:
         raise UsageError(
             f"{count(left_out, 'record')} that this job has read were left out by {difference.option}, and would stay "
-            "so: keep it, and send what else is wanted as a job of its own, with --name"
+            f"so: {_way_on(store)}"
         )
 
 
@@ -144,6 +150,16 @@ def record_changes(store: Store, job: Job, amended: Sequence[Difference], sessio
         store.amend(job.stored(), session.amend, time.time(), amended)
     else:
         console.print("--amend: the settings are those of the job, so there is nothing to amend", highlight=False)
+
+
+def tell_of_restart(path: Path, console: Console) -> None:
+    """Say what a job has delivered that is going to be moved aside: it is sent again."""
+    store = Store.open(path, read_only=True)
+    delivered = store.tallies().get("delivered", {}).get("", 0)
+    store.close()
+    if delivered:
+        verb = "is" if delivered == 1 else "are"
+        console.print(f"--restart: {count(delivered, 'record')} that the old job has delivered {verb} sent again")
 
 
 def begin_job(job: Job, path: Path, session: Session) -> Store:

@@ -57,7 +57,20 @@ class GroupedCommand(click.Command):
         for name in sorted(os.environ):
             if prefix and name.startswith(prefix) and name not in known:
                 raise click.UsageError(f"{name} in the environment is no option of `{ctx.command_path}`", ctx)
+        self._refuse_repetitions(ctx, args)
         return super().parse_args(ctx, args)
+
+    def _refuse_repetitions(self, ctx: click.Context, args: list[str]) -> None:
+        """Refuse what says what is sent, and as what, if it takes one value and is given two: one would be lost.
+
+        Of the others the last one counts, as everywhere: scripts add to a command to override what is in it.
+        """
+        _, _, given = self.make_parser(ctx).parse_args(args=list(args))
+        for parameter in given:
+            if not isinstance(parameter, GroupedOption) or parameter.multiple or parameter.is_flag:
+                continue
+            if parameter.group in (WHAT, AS_WHAT) and given.count(parameter) > 1:
+                raise click.UsageError(f"{max(parameter.opts, key=len)} is given twice, and takes one value", ctx)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         groups: dict[str, list[tuple[str, str]]] = {}

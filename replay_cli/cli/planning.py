@@ -6,16 +6,16 @@ from typing import NamedTuple
 from replay_cli.archive import read
 from replay_cli.cli.session import Plan
 from replay_cli.errors import DamagedObjectError
+from replay_cli.moengage.apis import ACTIONS, BULK
 from replay_cli.moengage.packing import weigh
 from replay_cli.preparation import Prepared
 from replay_cli.report.terminal import count, duration, size
 
 _SAMPLED_OBJECTS = 3
 _SAMPLED_BATCHES = 20
-_NO_UNDO = (
-    "MoEngage has no deduplication and no undo: what is sent stays. Identifies carry the traits of their time and "
-    "overwrite newer ones; event-triggered campaigns may react."
-)
+_NO_UNDO = "MoEngage has no deduplication and no undo: what is sent stays."
+_IDENTIFIES = "Identifies carry the traits of their time and overwrite newer ones."
+_CAMPAIGNS = "Event-triggered campaigns may react."
 
 
 class _Sampled(NamedTuple):
@@ -33,7 +33,7 @@ def describe(plan: Plan) -> str:
     if plan.redriven:
         return (
             f"This sends {count(plan.redriven, 'dead letter')} again to {_where(plan)}: at least "
-            f"{duration(plan.redriven / plan.rps)}. {_NO_UNDO}"
+            f"{duration(plan.redriven / plan.rps)}. {_warnings(plan)}"
         )
     total = sum(obj.size for obj in plan.objects)
     sampled = _sample(plan)
@@ -42,12 +42,23 @@ def describe(plan: Plan) -> str:
     return (
         f"This sends {count(len(plan.objects), 'object')} ({size(total)} as stored; about {records:,} records, "
         f"{requests:,} requests, estimated from {sampled.records:,} records) to {_where(plan)}: at least "
-        f"{duration(_seconds(plan, sampled) * share)}. {_NO_UNDO}"
+        f"{duration(_seconds(plan, sampled) * share)}. {_warnings(plan)}"
     )
 
 
+def _warnings(plan: Plan) -> str:
+    """Say what sending means: identifies where some are meant, campaigns but for bulk, which starts none."""
+    content, api = plan.job.selection.content, plan.job.settings.get("api")
+    identifies = content.meets_types(frozenset({"identify"})) and not content.events
+    return " ".join([_NO_UNDO, *([_IDENTIFIES] if identifies else []), *([_CAMPAIGNS] if api != BULK else [])])
+
+
 def _where(plan: Plan) -> str:
-    return f"workspace {plan.job.workspace_id} at {plan.job.endpoint}, at most {plan.rps:g} requests a second"
+    job = plan.job
+    return (
+        f"workspace {job.workspace_id} at {job.endpoint} by --api {job.settings.get('api', ACTIONS)}, "
+        f"at most {plan.rps:g} requests a second"
+    )
 
 
 def _seconds(plan: Plan, sampled: _Sampled) -> float:

@@ -18,7 +18,15 @@ from rich.console import Console
 from replay_cli.archive import Source, open_source
 from replay_cli.cli.destination import SANDBOX
 from replay_cli.cli.listing import no_longer_suppressed
-from replay_cli.cli.opening import begin_job, changes_of, find_work, first_page, permission, record_changes
+from replay_cli.cli.opening import (
+    begin_job,
+    changes_of,
+    find_work,
+    first_page,
+    permission,
+    record_changes,
+    tell_of_restart,
+)
 from replay_cli.cli.preparing import preparation
 from replay_cli.cli.session import Plan, Session, ToDo
 from replay_cli.cli.shaping import explain
@@ -30,7 +38,7 @@ from replay_cli.job import Difference, Job, dead_letter_path
 from replay_cli.ledger.dead_letters import DeadLetterFile
 from replay_cli.ledger.ledger import Ledger
 from replay_cli.ledger.lock import checkpoint_lock, workspace_lock
-from replay_cli.ledger.redrive import Which
+from replay_cli.ledger.redrive import IN_DOUBT, Which
 from replay_cli.ledger.store import Store
 from replay_cli.model import Request
 from replay_cli.moengage.actions import segment_path
@@ -47,6 +55,7 @@ from replay_cli.segment.lists import for_records, suppression
 RUN, REDRIVE = "run", "redrive"
 """What an invocation does to its job."""
 NOTHING_MEANT = "nothing under the sources lies within the selection, as the paths tell it"
+ALL_SKIPPED = "nothing was sent: all that was read is skipped, for the reasons below"
 _STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _MANY = 500_000
 """Messages whose ids take more than a moment to read."""
@@ -73,6 +82,8 @@ def execute(job: Job, path: Path, session: Session, console: Console) -> Summary
     with ExitStack() as stack:
         stack.enter_context(checkpoint_lock(path))
         if not goes_on:
+            if path.exists():
+                tell_of_restart(path, console)
             pages, key = permission(pages, plan, session, console)
             store = begin_job(job, path, session)
             stack.callback(store.close)
@@ -152,7 +163,9 @@ def _nothing_to_redrive(store: Store, path: Path, which: Which) -> Summary:
         raise UsageError(f"no dead letters are meant by --reason and --status; there are: {there}")
     run = run_numbers(0, Counter(), {}, 0, 0, 0.0)
     run["records"] |= {"pending": 0, "left": 0}
-    return summarize(store, path, "complete", "no such dead letters: nothing was sent", run)
+    doubtful = store.tallies().get("dead_lettered", {}).get(IN_DOUBT, 0)
+    left = f"; {doubtful:,} may have arrived, and are sent again by --reason {IN_DOUBT} only" if doubtful else ""
+    return summarize(store, path, "complete", f"no such dead letters: nothing was sent{left}", run)
 
 
 def _run(
@@ -177,10 +190,18 @@ def _run(
         store.verify_book(complete=ending.state == "complete" and kind == RUN)
     except BookError as error:
         ending = Ending("failed", str(error), error)
-    if ending.state == "complete" and kind == RUN and not store.totals()["objects"]:
-        ending = Ending("complete", NOTHING_MEANT)
+    if ending.state == "complete" and kind == RUN:
+        ending = Ending("complete", _why_nothing(store))
     store.end_run(time.time(), ending.state, ending.reason)
     return summarize(store, path, ending.state, ending.reason, run)
+
+
+def _why_nothing(store: Store) -> str:
+    """Say why a job that is complete has sent nothing; empty when it has."""
+    if not store.totals()["objects"]:
+        return NOTHING_MEANT
+    outcomes = store.tallies()
+    return ALL_SKIPPED if outcomes.get("skipped") and not outcomes.keys() - {"skipped", "warning"} else ""
 
 
 def _keep_the_loop_on_time() -> None:

@@ -5,8 +5,11 @@ The file holds subscriptions as Segment's API returns them, in JSON:
     {"data": {"subscriptions": [{"name": …, "actionSlug": "trackEvent", "enabled": true,
                                  "trigger": "type = \"track\"", "settings": {"event": {"@path": "$.event"}, …}}, …]}}
 
-A bare list, or one subscription, is as good; `settings` may be the text of JSON (Terraform's form), and `trigger` may
-be called `subscribe` (the runtime's own key). Or it holds the common wishes in TOML: see `wishes`.
+A bare list, or one subscription, is as good; `settings` may be the text of JSON and `actionSlug` be called
+`action_slug` (Terraform's form), and `trigger` may be called `subscribe` (the runtime's own key). Or it holds the common
+wishes in TOML: see `wishes`.
+
+A file is read more strictly than Segment's runtime reads it: see `slips`.
 """
 
 import json
@@ -14,8 +17,9 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, NoReturn
 
+from replay_cli.moengage.slips import find_slip
 from replay_cli.moengage.subscriptions import DEFAULT_IDENTIFY, DEFAULT_TRACK, FIELDS, REQUIRED, Subscription, offered
-from replay_cli.moengage.wishes import read_wishes
+from replay_cli.moengage.wishes import NotTomlError, read_wishes
 from replay_cli.segment.json_places import place_of, place_of_key, place_within
 from replay_cli.segment.kit import MappingError, compile_mapping
 from replay_cli.segment.pointed import PointedError
@@ -59,16 +63,24 @@ def read_configuration(text: str, name: str) -> Configuration:
     """
     text = text.removeprefix("\ufeff")
     try:
-        return Configuration(_read_subscriptions(text) if _is_json(text, name) else read_wishes(text))
+        return Configuration(_READERS.get(name.lower().rpartition(".")[2], _read_either)(text))
     except PointedError as error:
         raise error.named(name) from None
     except RecursionError:
         raise PointedError("this is nested too deeply to be read", text, 0, name) from None
 
 
-def _is_json(text: str, name: str) -> bool:
-    suffix = name.lower().rpartition(".")[2]
-    return suffix == "json" or (suffix != "toml" and _BEGINS_JSON(text) is not None)
+def _read_either(text: str) -> tuple[Subscription, ...]:
+    if _BEGINS_JSON(text) is not None:
+        return _read_subscriptions(text)
+    try:
+        return read_wishes(text)
+    except NotTomlError as error:
+        problem = (
+            "this is neither JSON, which begins with { or [ (subscriptions, as Segment's API returns them), nor TOML "
+            f"(wishes: a [track] or an [identify] table): {error.problem}"
+        )
+        raise PointedError(problem, text, error.position) from None
 
 
 class _Settings(NamedTuple):
@@ -132,6 +144,8 @@ def _read_subscription(text: str, path: _Path, given: dict[str, Any]) -> Subscri
         compile_mapping(settings.fields)
     except MappingError as error:
         raise PointedError(error.problem, text, settings.place_of(error.where)) from None
+    if (slip := find_slip(settings.fields)) is not None:
+        raise PointedError(slip.problem, text, settings.place_of(slip.where))
     subscription = Subscription(action, trigger, settings.fields)
     try:
         json.dumps(subscription.document, ensure_ascii=False, allow_nan=False).encode()
@@ -142,12 +156,13 @@ def _read_subscription(text: str, path: _Path, given: dict[str, Any]) -> Subscri
 
 
 def _read_action(text: str, path: _Path, given: dict[str, Any]) -> str:
-    action = given.get("actionSlug")
+    key = "action_slug" if "action_slug" in given and "actionSlug" not in given else "actionSlug"
+    action = given.get(key)
     if action is None:
         raise PointedError(f"this has no actionSlug, which is {' or '.join(FIELDS)}", text, place_of(text, path))
     if not isinstance(action, str) or action not in FIELDS:
         problem = f"there is no such action; there are {offered(str(action), tuple(FIELDS))}"
-        raise PointedError(problem, text, place_of(text, (*path, "actionSlug")))
+        raise PointedError(problem, text, place_of(text, (*path, key)))
     return action
 
 
@@ -200,3 +215,7 @@ def _require_fields(text: str, action: str, settings: _Settings) -> None:
     if all(settings.fields.get(field) in (None, "") for field in ("userId", "anonymousId")):
         problem = "the settings have neither userId nor anonymousId: nobody could receive anything"
         raise PointedError(problem, text, settings.place_of(()))
+
+
+_READERS = {"json": _read_subscriptions, "toml": read_wishes}
+"""Suffix of a file's name → what reads it."""

@@ -31,11 +31,16 @@ _SETTINGS = ("project_name", "update_existing_only")
 _AT = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
 
 
+class NotTomlError(PointedError):
+    """A text that is no TOML at all."""
+
+
 def read_wishes(text: str) -> tuple[Subscription, ...]:
     """Read the TOML form: the subscriptions for tracks and for identifies.
 
     Raises:
-        PointedError: it is no TOML, or has a key or a value that means nothing here.
+        NotTomlError: it is no TOML.
+        PointedError: it has a key or a value that means nothing here.
     """
     document = _parse(text)
     if not document:
@@ -57,7 +62,7 @@ def _parse(text: str) -> dict[str, Any]:
         if found and found[1]:
             before = text.split("\n")[: int(found[1]) - 1]
             position = sum(map(len, before)) + len(before) + int(found[2]) - 1
-        raise PointedError(f"this is not TOML: {_AT.sub('', problem)}", text, position) from None
+        raise NotTomlError(f"this is not TOML: {_AT.sub('', problem)}", text, position) from None
 
 
 def _subscription(text: str, table: str, given: Any) -> Subscription:

@@ -19,8 +19,6 @@ from replay_cli.report.summary import Summary
 _STYLES = {"complete": "bold green", "running": "bold cyan", "paused": "bold yellow"}
 _UNWRAPPED = 400
 """Columns of what is no terminal: a log's lines are searched, and must not be cut."""
-_SHOWN = 100
-"""Characters of a setting that is a configuration, like a mapping."""
 _WITH_REASONS = ("skipped", "rejected", "dead_lettered")
 
 
@@ -36,16 +34,23 @@ def print_job(console: Console, summary: Summary) -> None:
     """Print what a job sends, and where."""
     job = summary["job"]
     settings = ", ".join(
-        f"{name.replace('_', ' ')} {_plain(value)}" for name, value in job["settings"].items() if value
+        f"{name.replace('_', ' ')} {_plain(name, value)}" for name, value in job["settings"].items() if value
     )
     for line in (*job["sources"], f"to workspace {job['workspace_id']} at {job['endpoint']}", settings):
         console.print(Text(printable(line), style="dim"), soft_wrap=True)
 
 
-def _plain(value: Any) -> str:
-    if isinstance(value, dict) or (isinstance(value, list) and any(isinstance(item, dict | list) for item in value)):
-        text = orjson.dumps(value).decode()
-        return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
+def _plain(name: str, value: Any) -> str:
+    """Say what a setting is; of what came from a file, how much there is of it."""
+    match name:
+        case "mapping":
+            return count(len(value["subscriptions"]), "subscription")
+        case "filters" | "windows":
+            return f"{len(value):,}"
+        case "stamp":
+            return ", ".join(f"{key}={text}" for key, text in value.items())
+        case "only_ids" | "except_ids":
+            return "of a file"
     return ", ".join(map(str, value)) if isinstance(value, list) else "on" if value is True else str(value)
 
 
@@ -115,7 +120,10 @@ def _remarks(summary: Summary) -> Iterator[Text]:
             style="yellow",
         )
     if summary["dead_letters"]:
-        yield Text(f"undelivered records: {summary['dead_letters']}")
+        again = f" (send them again: replay redrive {summary['checkpoint']})" if summary["dead_lettered"] else ""
+        yield Text(f"undelivered records: {summary['dead_letters']}{again}")
+    if summary["checkpoint"] and summary["state"] in ("paused", "interrupted"):
+        yield Text(f"go on with the same command, or: replay resume {summary['checkpoint']}")
     if summary["checkpoint"]:
         yield Text(f"checkpoint: {summary['checkpoint']}", style="dim")
 

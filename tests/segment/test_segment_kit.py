@@ -171,6 +171,14 @@ def test_the_published_settings_map_a_plain_message(subscription: Any) -> None:
     assert not {"library_version", "anonymousId", "properties", "traits"} & result.keys()
 
 
+def test_a_transform_of_nothing_begins_with_nothing_and_one_of_a_text_fails() -> None:
+    inner = {"@transform": {"apply": {"a": {"@path": "$.b"}, "c": 1}, "mapping": {"@path": "$."}}}
+    mapping = {"@transform": {"apply": {"@path": "$.event"}, "mapping": {"d": inner}}}
+    assert evaluate(mapping, {}) == {"d": {"c": 1}}
+    with pytest.raises(MappingError, match="@transform is given a string by this message"):
+        evaluate(mapping, {"event": "x"})
+
+
 def test_a_path_computed_from_a_message_must_be_a_text() -> None:
     mapping = {"f": {"@path": {"@path": "$.event"}}}
     assert evaluate(mapping, {"event": "$.userId", "userId": 7}) == {"f": 7}

@@ -171,6 +171,8 @@ def _compile_transform(argument: Any, where: Where, compile_value: Compile) -> E
     evaluate = compile_value(directive_or_object(fields["mapping"], (*where, "mapping")), (*where, "mapping"))
 
     def evaluate_transform(payload: Any) -> Any:
+        if payload is UNDEFINED:  # an argument that is not given, to JavaScript: the runtime takes {} instead
+            payload = {}
         if not isinstance(payload, dict):
             raise MappingError(f"@transform is given {kind_of(payload)} by this message, not an object", where)
         return evaluate(settle(apply(payload)))

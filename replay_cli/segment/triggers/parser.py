@@ -50,8 +50,8 @@ class _EmptyGroup:
         self.error = error
 
     def __call__(self, message: Message) -> bool:
-        """Fail, as the runtime does."""
-        raise self.error
+        """Fail, as the runtime does; with a new error each time, because a raised one keeps its traceback."""
+        raise self.error.named(self.error.name)
 
 
 class _Parser:
