@@ -7,7 +7,7 @@ files are is remembered with the pace of a run, so that `resume` and `redrive` r
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,7 +22,7 @@ ONLY_IDS, EXCEPT_IDS, SUPPRESS = "only_ids", "except_ids", "suppress"
 """How click, the job's settings and a run's pace name the options."""
 
 _DIGEST_BYTES = 16
-_STAYS = "what was left out stays so, and all other messages of these people go out"
+_STAYS = "what was left out stays so, and all other messages of whom this one does not list go out"
 
 
 class MessageIds(NamedTuple):
@@ -109,27 +109,40 @@ def read_again(settings: Mapping[str, Any], pace: Mapping[str, Any], suppress: S
         suppress: the files to use instead of that run's.
 
     Raises:
-        UsageError: a file is not there any more, or lists other message ids.
+        UsageError: a file is not there any more, or is another list of message ids.
     """
     for name in (ONLY_IDS, EXCEPT_IDS):
         if settings.get(name) is not None and pace.get(name) is None:
             raise UsageError(f"the checkpoint does not say where the {_option(name)} file is: use `replay run` again")
-    try:
-        listing = listing_from({**pace, SUPPRESS: ()} if suppress else pace)
-    except UsageError as error:
-        raise UsageError(f"{error}. An earlier run of this job used this file, so it is needed again") from None
-    if suppress:
-        listing = replace(listing, people=_people(suppress))
+    _require_there({**pace, SUPPRESS: ()} if suppress else pace)
+    listing = listing_from({**pace, SUPPRESS: suppress or pace.get(SUPPRESS)})
     _require_same(settings, listing.settings(), pace)
     return listing
+
+
+def _require_there(pace: Mapping[str, Any]) -> None:
+    """Say how to go on where a file of an earlier run is gone: it may have been moved."""
+    for name in (ONLY_IDS, EXCEPT_IDS):
+        path = pace.get(name)
+        if path is not None and not Path(path).exists():
+            raise UsageError(
+                f"{_option(name)} {path}: there is no such file any more. Put it back, or run the `replay run …` command "
+                f"of this job again with {_option(name)} and the file's new place: a moved file is no difference"
+            )
+    for path in pace.get(SUPPRESS) or ():
+        if not Path(path).exists():
+            raise UsageError(
+                f"--suppress {path}: there is no such file any more. An earlier run of this job used it, so put it back, "
+                "or give --suppress with its new place"
+            )
 
 
 def _require_same(settings: Mapping[str, Any], now: Mapping[str, Any], pace: Mapping[str, Any]) -> None:
     for name in (ONLY_IDS, EXCEPT_IDS):
         if settings.get(name) != now.get(name):
             raise UsageError(
-                f"{_option(name)} {pace.get(name)}: lists other message ids than those of this job: put the old list "
-                "back, or go on with this one with `replay run … --amend REASON`"
+                f"{_option(name)} {pace.get(name)}: is not the same list as when the job began (the same ids in the same "
+                "order): put the old one back, or go on with this one with `replay run … --amend REASON`"
             )
 
 
@@ -142,14 +155,26 @@ def no_longer_suppressed(
         pace: the pace of the last run, from the checkpoint.
         book: outcome → reason → records, from the checkpoint.
         listing: the lists of this run.
+
+    Raises:
+        UsageError: an earlier run suppressed people, and this one has no list at all. An empty one is a choice.
     """
-    now = {str(path) for path in listing.people.paths}
-    if left := [path for path in pace.get(SUPPRESS) or () if path not in now]:
+    before, now = pace.get(SUPPRESS) or (), {str(path) for path in listing.people.paths}
+    left = [path for path in before if path not in now]
+    if not now and (before or _has_suppressed(book)):
+        files = f"had --suppress {', '.join(before)}" if before else "left out people with --suppress"
+        raise UsageError(
+            f"an earlier run of this job {files}, and this one has no such list: give --suppress FILE again; or, to send "
+            "to everybody from now on, an empty list"
+        )
+    if left:
         return f"warning: an earlier run of this job had --suppress {', '.join(left)}, and this one has not: {_STAYS}"
-    skipped = book.get("skipped", {})
-    if not now and any(skipped.get(reason) for reason in (SUPPRESSED, SUPPRESSED_BY_EMAIL)):
-        return "warning: earlier runs of this job left out people with --suppress, and this one has none: " + _STAYS
     return None
+
+
+def _has_suppressed(book: Mapping[str, Mapping[str, int]]) -> bool:
+    skipped = book.get("skipped", {})
+    return any(skipped.get(reason) for reason in (SUPPRESSED, SUPPRESSED_BY_EMAIL))
 
 
 def _explain(people: People, members: int) -> list[str]:

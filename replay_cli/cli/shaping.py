@@ -1,6 +1,6 @@
 """From the options of the group "As what it goes", and the destination's filters, to a job's settings."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -14,6 +14,8 @@ T = TypeVar("T")
 _APIS = {"classic": "the classic mode: known users, snake_case", "bulk": "the Data API, in bulk: known users"}
 MOST_BYTES = 4 << 20
 """A longer file is no configuration."""
+_LONGEST_NOTE = 300
+"""Characters of a trigger that are shown."""
 
 
 def shape(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -105,6 +107,7 @@ def explain(settings: Mapping[str, Any]) -> list[str]:
         lines.append(f"through {_APIS[settings['api']]}")
     if "mapping" in settings:
         lines.append(f"mapped by {count(len(settings['mapping']['subscriptions']), 'subscription')} of --mapping")
+        lines += _notes_on_triggers(settings["mapping"]["subscriptions"])
     if "filters" in settings:
         lines.append(f"filtered by {count(len(settings['filters']), 'filter')} of the destination")
     if "dedupe" in settings:
@@ -112,3 +115,17 @@ def explain(settings: Mapping[str, Any]) -> list[str]:
     if "stamp" in settings:
         lines.append(f"every event stamped {', '.join(f'{key}={value}' for key, value in settings['stamp'].items())}")
     return lines
+
+
+def _notes_on_triggers(subscriptions: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Say how triggers are read that mix `and` and `or` without parentheses."""
+    from replay_cli.segment.triggers import mixed_levels  # what other jobs do without
+
+    for number, subscription in enumerate(subscriptions, 1):
+        for level in mixed_levels(subscription["trigger"]):
+            text = str(level)
+            which = f"enabled subscription {number} ({subscription['actionSlug']})"
+            yield (
+                f"note: in the trigger of {which} the last operator, {level.operator}, holds for all of its terms (Segment's rule): "
+                f"{text if len(text) <= _LONGEST_NOTE else text[:_LONGEST_NOTE] + '…'}"
+            )

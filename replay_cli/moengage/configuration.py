@@ -6,8 +6,8 @@ The file holds subscriptions as Segment's API returns them, in JSON:
                                  "trigger": "type = \"track\"", "settings": {"event": {"@path": "$.event"}, …}}, …]}}
 
 A bare list, or one subscription, is as good; `settings` may be the text of JSON and `actionSlug` be called
-`action_slug` (Terraform's form), and `trigger` may be called `subscribe` (the runtime's own key). Or it holds the common
-wishes in TOML: see `wishes`.
+`action_slug` (Terraform's form), and `trigger` may be called `subscribe` (the runtime's own key). Or it holds the
+common wishes in TOML: see `wishes`.
 
 A file is read more strictly than Segment's runtime reads it: see `slips`.
 """

@@ -23,11 +23,12 @@ from replay_cli.moengage.fields import (
     lanes,
     refuse,
 )
-from replay_cli.moengage.mapping import Draft, Mapping
+from replay_cli.moengage.mapping import Draft, Mapping, UnmappableError
 from replay_cli.moengage.rewriting import compile_wishes
 from replay_cli.moengage.subscriptions import Subscription
 from replay_cli.segment.javascript import is_usual_date
 from replay_cli.segment.kit import MappingError, compile_mapping
+from replay_cli.segment.pointed import PointedError
 from replay_cli.segment.triggers import compile_trigger
 
 _Body = dict[str, Any]
@@ -66,6 +67,8 @@ def configured_mapping(configuration: Configuration, workspace_id: str) -> Mappi
                     drafts.append((path, body, users))
         except MappingError as error:
             refuse([f"{error.where[0]} cannot be mapped: {error.problem}"])
+        except PointedError as error:  # a group of a trigger that names no field: the runtime fails at it, too
+            raise UnmappableError("invalid_trigger", error.problem) from None
         return drafts
 
     return map_message

@@ -13,7 +13,7 @@ Where = tuple[str | int, ...]
 """The keys that lead to a place in a mapping."""
 
 _IDS = ("userId", "anonymousId")
-_OPENINGS = re.compile(r"\{\{+").findall
+_OPENED = re.compile(r"\{\{+(.*)", re.DOTALL).search
 _VALUES = {
     "@if": ("exists", "blank", "then", "else"),
     "@case": ("value",),
@@ -98,16 +98,22 @@ def _written(directive: str, text: str) -> str:
 
 
 def _is_unclosed(template: str) -> bool:
-    """Tell whether a `{{` of a template is none of a whole `{{…}}`, which has no brace inside."""
+    """Tell whether a `{{` of a template is none of a whole `{{…}}`, which has a path and no brace inside."""
     *closed, rest = template.split("}}")
-    return "{{" in rest or any(len(_OPENINGS(part)) > 1 or "}" in part.partition("{{")[2] for part in closed)
+    return "{{" in rest or any(found and not _is_path(found[1]) for found in map(_OPENED, closed))
+
+
+def _is_path(inside: str) -> bool:
+    return bool(inside.strip()) and "{{" not in inside and "}" not in inside
 
 
 def _constant_ids(fields: Mapping[str, Any]) -> Iterator[Slip]:
     for field in _IDS:
         if _is_constant(fields.get(field)):
             path = _written("@path", f"$.{field}")
-            yield Slip(f"every message would go to one user, for this {field} is always the same: write {path}", (field,))
+            yield Slip(
+                f"every message would go to one user, for this {field} is always the same: write {path}", (field,)
+            )
 
 
 def _is_constant(mapping: Any) -> bool:

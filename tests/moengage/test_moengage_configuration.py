@@ -56,6 +56,38 @@ def test_settings_may_be_the_text_of_json_and_the_trigger_the_runtimes_own_key()
     assert read_configuration(json.dumps(other), "one.json") == Configuration((DEFAULT_TRACK,))
 
 
+@pytest.mark.parametrize("form", [dict, json.dumps], ids=["an object", "its text"])
+def test_terraforms_name_of_the_action_is_understood(form: Any) -> None:
+    other = {key: value for key, value in TRACK.items() if key != "actionSlug"}
+    text = json.dumps([{**other, "action_slug": "trackEvent", "settings": form(TRACK["settings"])}])
+    read = read_configuration(text, "terraform.json")
+    assert read == Configuration((DEFAULT_TRACK,))
+    assert read.document["subscriptions"][0]["actionSlug"] == "trackEvent"
+
+
+def test_a_wrong_action_is_pointed_at_by_terraforms_name_too() -> None:
+    other = {key: value for key, value in TRACK.items() if key != "actionSlug"}
+    said, there = refusal(json.dumps([{**other, "action_slug": "track_event"}]))
+    assert said.startswith("there is no such action; there are trackEvent")
+    assert there.startswith('"track_event"')
+
+
+TERRAFORM = 'resource "a_subscription" "orders" {\n  action_slug = "trackEvent"\n}\n'
+
+
+@pytest.mark.parametrize("name", ["orders.tf", "mapping"])
+def test_a_file_of_neither_form_is_told_of_both(name: str) -> None:
+    said, there = refusal(TERRAFORM, name)
+    assert said.startswith("this is neither JSON, ")
+    assert "nor TOML (wishes: a [track] or an [identify] table)" in said
+    assert there.startswith('"a_subscription"')
+
+
+def test_a_file_that_says_what_it_is_is_told_of_that_form() -> None:
+    assert refusal(TERRAFORM, "orders.json")[0].startswith("this is not JSON")
+    assert refusal(TERRAFORM, "orders.toml")[0].startswith("this is not TOML")
+
+
 def test_disabled_subscriptions_do_nothing_and_are_not_looked_at() -> None:
     disabled = {"enabled": False, "actionSlug": "somethingElse"}
     assert read_configuration(json.dumps([disabled, IDENTIFY]), "some.json") == Configuration((DEFAULT_IDENTIFY,))
@@ -156,17 +188,17 @@ def test_a_caret_stands_in_the_trigger_behind_its_escapes() -> None:
 
 @pytest.mark.parametrize("text", ['"\\ud800"', "1e999"], ids=["a lone surrogate", "an endless number"])
 def test_what_no_request_could_carry_is_refused_before_anything_is_sent(text: str) -> None:
-    given = json.dumps(TRACK).replace('{"@path": "$.anonymousId"}', text)
+    given = json.dumps(TRACK).replace('{"@path": "$.context.os.name"}', text)
     said, _ = refusal(given)
     assert "which JSON cannot carry" in said
 
 
 def test_whole_numbers_beyond_64_bits_are_doubles_as_in_javascript() -> None:
-    given = json.dumps(TRACK).replace('{"@path": "$.anonymousId"}', "1" + "0" * 5000)
-    (said, _), huge = refusal(given), json.dumps(TRACK).replace('{"@path": "$.anonymousId"}', "1" + "0" * 25)
+    given = json.dumps(TRACK).replace('{"@path": "$.context.os.name"}', "1" + "0" * 5000)
+    (said, _), huge = refusal(given), json.dumps(TRACK).replace('{"@path": "$.context.os.name"}', "1" + "0" * 25)
     assert "which JSON cannot carry" in said
     (subscription,) = read_configuration(huge, "mapping.json").subscriptions
-    assert json.dumps(subscription.settings["anonymousId"]) == "1e+25"
+    assert json.dumps(subscription.settings["os_name"]) == "1e+25"
 
 
 @pytest.mark.parametrize("name", ["deep.json", "deep.toml"])

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from replay_cli.moengage.actions import actions_mapping
-from replay_cli.moengage.configuration import DEFAULT, Configuration, read_configuration
+from replay_cli.moengage.configuration import DEFAULT, Configuration
 from replay_cli.moengage.configured import configured_mapping
 from replay_cli.moengage.mapping import Mapping, UnmappableError
 from replay_cli.moengage.subscriptions import DEFAULT_IDENTIFY, DEFAULT_TRACK, Subscription
@@ -52,6 +52,16 @@ def test_the_published_configuration_does_what_the_default_mapping_does(message:
     assert outcome(configured_mapping(DEFAULT, "APP"), message) == outcome(actions_mapping("APP"), message)
 
 
+def document(given: dict[str, Any]) -> dict[str, Any]:
+    """A subscription as it is stored: some cases have one user for everybody, which is not read from a file."""
+    settings = given["settings"]
+    return {
+        "actionSlug": given["actionSlug"],
+        "trigger": given["trigger"] if "trigger" in given else given["subscribe"],
+        "settings": json.loads(settings) if isinstance(settings, str) else settings,
+    }
+
+
 def names_nobody(body: dict[str, Any]) -> bool:
     return not (body.get("user_id") or body.get("anonymous_id"))
 
@@ -59,8 +69,8 @@ def names_nobody(body: dict[str, Any]) -> bool:
 @pytest.mark.parametrize("case", CASES, ids=map(str, range(len(CASES))))
 def test_a_message_becomes_what_segments_runtime_makes_of_it(case: dict[str, Any]) -> None:
     """Same requests in the same order; one without any id is rejected, and the message with it."""
-    text = json.dumps({"data": {"subscriptions": case["subscriptions"]}})
-    mapping = configured_mapping(read_configuration(text, "mapping.json"), "APP")
+    enabled = [given for given in case["subscriptions"] if given["enabled"]]
+    mapping = configured_mapping(Configuration.from_document({"subscriptions": map(document, enabled)}), "APP")
     if case["outcome"] == "sent" and any(map(names_nobody, case["bodies"])):
         assert outcome(mapping, case["event"]) == "no_identity"
     elif case["outcome"] == "rejected":
@@ -166,3 +176,12 @@ def test_a_message_is_not_changed_by_what_is_made_of_it() -> None:
     ((_, body, _),) = configured(changed(DEFAULT_TRACK, properties=merged, project_name="Shop"))(MESSAGE)
     assert body["properties"] == {"total": 5, "added": 1, "moe_project_name": "Shop"}
     assert json.dumps(MESSAGE) == before
+
+
+def test_a_trigger_that_fails_for_a_message_rejects_it() -> None:
+    """As the runtime does: a group that names no known field fails once it is reached."""
+    trigger = 'userId != "x" or (messageId = "y")'
+    mapping = configured_mapping(Configuration((Subscription("trackEvent", trigger, DEFAULT_TRACK.settings),)), "APP")
+    with pytest.raises(UnmappableError) as refused:
+        mapping({"type": "track", "event": "E", "userId": "x"})
+    assert refused.value.reason == "invalid_trigger"

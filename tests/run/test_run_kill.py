@@ -4,6 +4,7 @@ import json
 import random
 import signal
 import threading
+import time
 from collections import Counter
 from pathlib import Path
 
@@ -18,10 +19,16 @@ KILLS = 20
 MESSAGES = 20_000
 
 
-def kill_at_random(process_seconds: float, cwd: Path, arguments: list[str]) -> Finished:
-    """Start a run and kill it after so many seconds, unless it ends first."""
+def kill_at_random(seconds: float, cwd: Path, arguments: list[str], sandbox: SandboxProcess) -> Finished:
+    """Start a run and kill it so many seconds after its first attempt, unless it ends first.
+
+    Negative seconds count from the start of the process: it is killed while it opens, lists or reads.
+    """
+    before = sandbox.stats()["attempts"]
     process = start(cwd, *arguments)
-    killer = threading.Timer(process_seconds, process.send_signal, [signal.SIGKILL])
+    while seconds >= 0 and process.poll() is None and sandbox.stats()["attempts"] == before:
+        time.sleep(0.01)
+    killer = threading.Timer(abs(seconds), process.send_signal, [signal.SIGKILL])
     killer.start()
     try:
         return Finished(process)
@@ -42,7 +49,8 @@ def test_twenty_kills_lose_nothing_and_double_only_what_was_in_doubt(tmp_path: P
         command += ["--checkpoint", "job.ckpt"]
         kills = 0
         for _ in range(KILLS):
-            kills += kill_at_random(moments.uniform(0.4, 1.3), tmp_path, command).code == -signal.SIGKILL
+            moment = moments.uniform(-0.2, 0.6)
+            kills += kill_at_random(moment, tmp_path, command, sandbox).code == -signal.SIGKILL
         end = replay(tmp_path, *command)
         arrivals = [line["body"] for line in sandbox.received(recorded=True)]
     summary = end.require_closed_book()

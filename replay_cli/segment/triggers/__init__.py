@@ -7,6 +7,6 @@ last `and` or `or` of a level rules the whole level, unknown fields are passed o
 texts compare by rules of their own. What people mean by FQL (destination filters, `--where`) is in `segment/fql`.
 """
 
-from replay_cli.segment.triggers.parser import Trigger, compile_trigger
+from replay_cli.segment.triggers.parser import Mixed, Trigger, compile_trigger, mixed_levels
 
-__all__ = ["Trigger", "compile_trigger"]
+__all__ = ["Mixed", "Trigger", "compile_trigger", "mixed_levels"]

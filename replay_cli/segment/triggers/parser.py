@@ -8,6 +8,7 @@ import re
 from collections import deque
 from collections.abc import Callable
 from difflib import get_close_matches
+from typing import NamedTuple
 
 from replay_cli.model import Message
 from replay_cli.segment.javascript import string_to_number
@@ -43,6 +44,28 @@ def compile_trigger(text: str) -> Trigger:
     return trigger
 
 
+class Mixed(NamedTuple):
+    """A level of a trigger with `and` as well as `or` in it: the last one, `operator`, stands between all its terms."""
+
+    operator: str
+    terms: tuple[str, ...]
+
+    def __str__(self) -> str:
+        """Write the level as it is evaluated."""
+        return f" {self.operator} ".join(self.terms)
+
+
+def mixed_levels(text: str) -> tuple[Mixed, ...]:
+    """Return the levels of a trigger that mix operators, the inner ones first: they hardly mean what they look like.
+
+    Raises:
+        PointedError: the trigger is invalid.
+    """
+    parser = _Parser(text)
+    parser.level(deque(read_tokens(text)))
+    return tuple(parser.mixed)
+
+
 class _EmptyGroup:
     """A group, or a whole trigger, in which no known field is compared."""
 
@@ -57,16 +80,19 @@ class _EmptyGroup:
 class _Parser:
     def __init__(self, text: str) -> None:
         self.text = text
+        self.mixed: list[Mixed] = []
 
     def level(self, tokens: deque[Token]) -> Trigger:
         """Read one level; the last of `tokens` is the end."""
-        start = tokens[0]
+        start, end = tokens[0], tokens[-1]
         nodes: list[Trigger] = []
+        terms: list[str] = []
         unknown: Token | None = None
-        operator = "and"
+        operator, operators = "and", set[str]()
         while tokens and (token := tokens.popleft()).kind != "end":
             if token.kind == "conditional":
                 operator = token.value
+                operators.add(operator)
             elif token.kind == "open":
                 nodes.append(self.group(token, tokens))
             elif _is_function(token):
@@ -77,6 +103,11 @@ class _Parser:
                 nodes.append(self.comparison(token, tokens))
             elif token.kind == "name":
                 unknown = unknown or token
+            if len(nodes) > len(terms):
+                after = tokens[0] if tokens else end
+                terms.append(self.text[token.position : after.position].rstrip())
+        if len(operators) > 1 and len(terms) > 1:
+            self.mixed.append(Mixed(operator, tuple(terms)))
         return _combined(nodes, operator) if nodes else _EmptyGroup(self.nothing_known(unknown, start))
 
     def group(self, opening: Token, tokens: deque[Token]) -> Trigger:
