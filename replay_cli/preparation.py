@@ -1,20 +1,21 @@
 """From a batch of records to the requests that they become: the pure middle of every run, dry or not."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import orjson
 
 from replay_cli.model import LeftOut, Message, Record, RecordBatch, Rejected, Request, Skipped, Unreadable
-from replay_cli.moengage.mapping import Api, Concern, NotTakenError, UnmappableError
+from replay_cli.moengage.mapping import Api, Concern, Draft, NotTakenError, UnmappableError
 from replay_cli.moengage.preflight import MISSING_TIME, refuse_future, refuse_size
 from replay_cli.segment.criteria import NO_CONSENT, unknown_categories
 from replay_cli.segment.javascript import instant
+from replay_cli.segment.lists import NO_LISTS, SUPPRESSED, Lists, person
 from replay_cli.segment.message import MalformedError, dead_letter_record, parse, refuse_kind, to_json
 from replay_cli.segment.selection import EVERYTHING, Selection
-from replay_cli.segment.selector import Selector, all_of
+from replay_cli.segment.selector import all_of
 
 NOT_SUBSCRIBED = "not_subscribed"
 LONE_SURROGATE = "lone_surrogate"
@@ -64,7 +65,7 @@ class Preparation:
         clock: POSIX seconds; a message dated after it is in the future.
         selection: which messages are meant; the others are skipped with its reasons. In a line of a dead-letter file
             it judges the message that is in there.
-        listed: judges by lists of ids what the selection has left in.
+        lists: judge by ids what the selection has left in, and once more the ids that a mapping has made of them.
         filters: the destination's filters, for what is still there.
     """
 
@@ -75,14 +76,15 @@ class Preparation:
         strict: bool,
         clock: Callable[[], float],
         selection: Selection = EVERYTHING,
-        listed: Selector | None = None,
+        lists: Lists = NO_LISTS,
         filters: Filter | None = None,
     ) -> None:
         self.api = api
         self._strict = strict
         self._clock = clock
         self._selection = selection
-        self._listed = listed
+        self._lists = lists
+        self._listed = lists.selector()
         self._filters = filters
         _keep_freed_memory()
 
@@ -98,6 +100,7 @@ class Preparation:
         loads, dumps, new, blank = orjson.loads, orjson.dumps, tuple.__new__, 0
         _, map_message, check, max_body_bytes, _, time_of = self.api
         categories = self._selection.content.consent
+        is_suppressed = None if self._lists.suppressed is None else self._lists.suppressed.has
         reason_against, filters = all_of((self._selection.for_object(batch.object.uri), self._listed)), self._filters
         for ordinal, record in enumerate(batch.records, batch.first):
             if record == b"":
@@ -128,6 +131,11 @@ class Preparation:
                         concerns.append(Concern(UNKNOWN_TYPE, f"{message.get('type')!r} is no type of a message"))
                         self._note(ordinal, concerns, prepared)
                     skipped.append(Skipped(ordinal, NOT_SUBSCRIBED))
+                    continue
+                if len(drafts) > 1:
+                    drafts = _side_by_side(drafts)
+                if is_suppressed is not None and names(drafts, is_suppressed):
+                    skipped.append(Skipped(ordinal, SUPPRESSED))
                     continue
                 if replaced:
                     concerns.append(Concern(LONE_SURROGATE, "lone surrogates would be sent as U+FFFD"))
@@ -177,6 +185,17 @@ class Preparation:
         if self._strict:
             raise UnmappableError(*concerns[0])
         _count(ordinal, concerns, prepared)
+
+
+def _side_by_side(drafts: Sequence[Draft]) -> list[Draft]:
+    """Let the requests of one record keep to the lanes of all of them: they wait, are parked and come back together."""
+    lanes = tuple(dict.fromkeys(lane for _, _, users in drafts for lane in users))
+    return [(path, body, lanes) for path, body, _ in drafts]
+
+
+def names(drafts: Sequence[Draft], is_suppressed: Callable[[str], bool]) -> bool:
+    """Tell whether a request names a suppressed person by the id that it sends."""
+    return any(is_suppressed(person(lane[1:])) for _, _, users in drafts for lane in users)
 
 
 def _left_out(batch: RecordBatch, reason: str) -> Prepared:

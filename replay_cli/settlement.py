@@ -64,7 +64,8 @@ class Pending:
     `batch` is that of its records, None once they are parked under the number `parked`. Of an attempt that failed:
     `failing_since` on the budget's clock, `passes_before` counts the attempts of others that had passed by then;
     `spent` are the seconds of its budget that it used up before. `rest` are requests that it was taken apart into, to
-    be sent after it, in its place. `load` is how many records it had when it entered its lanes.
+    be sent after it, in its place. `doubted_whole` tells whether it was in doubt before. `load` is
+    how many records it had when it entered its lanes.
     """
 
     request: Request
@@ -83,6 +84,7 @@ class Pending:
     place: "Place[Pending] | None" = None
     rest: list[Request] = field(default_factory=list)
     load: int = 0
+    doubted_whole: bool = False
 
     def keys(self) -> list[AttemptKey]:
         request = self.request
@@ -300,6 +302,7 @@ class Settlement:
         if given_up is not None:
             for ordinal, text in zip(given_up.ordinals, given_up.records, strict=True):
                 self._settle_part(pending, ordinal, text, failed)
+        pending.doubted_whole = pending.doubted or (pending.doubted_whole and bool(pending.rest))
         pending.rest = [*rest, *pending.rest]
         self.go_on(pending)
 
@@ -311,6 +314,7 @@ class Settlement:
             self._ledger.shrink(pending.parked, join(pending.rest))
         pending.request = pending.rest.pop(0)
         pending.failures, pending.spent, pending.failing_since = 0, 0.0, None
+        pending.doubted = pending.doubted_whole
         return True
 
     # -- parking --------------------------------------------------------------------------------------------
@@ -329,6 +333,7 @@ class Settlement:
             self._ledger.unload(pending.parked)
             return
         if pending.parked is None:
+            pending.request = pending.request._replace(records=tuple(map(masked, pending.request.records)))
             pending.parked, self._next_number = self._next_number, self._next_number + 1
         self._ledger.park(
             ParkedRequest(

@@ -1,6 +1,7 @@
 """The files behind --only-ids, --except-ids and --suppress: what is understood, what is refused, what is remembered."""
 
 import gzip
+import os
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -196,7 +197,7 @@ def parse(*arguments: str) -> Listing:
     def command(**values: object) -> None:
         found.append(listing_from(values))
 
-    command.main(list(arguments), standalone_mode=False)
+    command.main(list(arguments), standalone_mode=False, auto_envvar_prefix="LISTS")
     return found[0]
 
 
@@ -286,19 +287,34 @@ def test_other_people_may_be_suppressed_now(listed: Path) -> None:
     assert again.pace() == {"suppress": [str(listed / "people.csv")]}
 
 
+@pytest.mark.parametrize("content", ["m1\n", "m2\nm1\n", "m1\nm2\nm2\n"], ids=["others", "reordered", "repeated"])
 @pytest.mark.parametrize("option", ["--only-ids", "--except-ids"])
-def test_other_message_ids_are_refused_by_name(listed: Path, option: str) -> None:
+def test_another_list_of_message_ids_is_refused_by_name(listed: Path, option: str, content: str) -> None:
     first = parse(option, "ids.txt")
-    write(listed / "ids.txt", "m1\n")
-    with pytest.raises(UsageError, match=rf"{option} .*ids\.txt: lists other message ids .* --amend REASON"):
+    write(listed / "ids.txt", content)
+    with pytest.raises(
+        UsageError, match=rf"{option} .*ids\.txt: is not the same list as .* order\): .* --amend REASON"
+    ):
         read_again(first.settings(), first.pace())
 
 
-@pytest.mark.parametrize("option", ["--only-ids", "--except-ids", "--suppress"])
-def test_a_file_that_is_gone_stops_the_next_run(listed: Path, option: str) -> None:
+@pytest.mark.parametrize("option", ["--only-ids", "--except-ids"])
+def test_a_list_of_message_ids_that_was_moved_is_named_in_the_next_run(listed: Path, option: str) -> None:
     first = parse(option, "ids.txt")
-    (listed / "ids.txt").unlink()
-    with pytest.raises(UsageError, match=rf"{option} .*ids\.txt: there is no such file\. An earlier run"):
+    (listed / "ids.txt").rename(listed / "moved.txt")
+    with pytest.raises(
+        UsageError, match=rf"{option} .*ids\.txt: there is no .*`replay run …` .* again with {option} and"
+    ):
+        read_again(first.settings(), first.pace())
+    assert parse(option, "moved.txt").settings() == first.settings()
+
+
+def test_a_list_of_people_that_is_gone_stops_the_next_run(listed: Path) -> None:
+    first = parse("--suppress", "people.csv", "--suppress", "more.txt")
+    (listed / "more.txt").unlink()
+    with pytest.raises(
+        UsageError, match=r"--suppress .*more\.txt: there is no .* or give --suppress with its new place"
+    ):
         read_again(first.settings(), first.pace())
 
 
@@ -308,15 +324,38 @@ def test_a_checkpoint_that_does_not_know_the_file_says_so(listed: Path) -> None:
         read_again(parse("--only-ids", "ids.txt").settings(), {})
 
 
-def test_who_is_not_suppressed_any_more_is_warned_about(listed: Path) -> None:
-    before, now = parse("--suppress", "more.txt"), parse()
-    assert f"had --suppress {listed / 'more.txt'}" in (no_longer_suppressed(before.pace(), {}, now) or "")
-    assert (
-        no_longer_suppressed(before.pace(), {}, parse("--suppress", "./more.txt", "--suppress", "people.csv")) is None
-    )
-    for reason in ("suppressed", "suppressed_by_email"):
-        assert "left out people" in (no_longer_suppressed(now.pace(), {"skipped": {reason: 1}}, now) or "")
-    assert no_longer_suppressed(now.pace(), {"skipped": {"not_subscribed": 1}}, now) is None
+def test_a_list_of_people_that_is_left_out_is_refused(listed: Path) -> None:
+    before = parse("--suppress", "more.txt", "--suppress", "people.csv").pace()
+    with pytest.raises(UsageError, match=rf"had --suppress {listed / 'more.txt'}, .*people\.csv, .* an empty list$"):
+        no_longer_suppressed(before, {}, parse())
+    assert no_longer_suppressed(parse().pace(), {}, parse()) is None
+
+
+@pytest.mark.parametrize("reason", ["suppressed", "suppressed_by_email"])
+def test_whom_earlier_runs_left_out_the_book_knows_too(listed: Path, reason: str) -> None:
+    """As when the run that had the list was not the last one."""
+    with pytest.raises(UsageError, match="left out people with --suppress, and this one has no such list"):
+        no_longer_suppressed({}, {"skipped": {reason: 1}}, parse())
+    assert no_longer_suppressed({}, {"skipped": {reason: 1}}, parse("--suppress", "more.txt")) is None
+    assert no_longer_suppressed({}, {"skipped": {"not_subscribed": 1, reason: 0}}, parse()) is None
+
+
+@pytest.mark.parametrize("other", ["empty.txt", "people.csv"])
+def test_another_list_of_people_is_a_choice_with_a_warning(listed: Path, other: str) -> None:
+    warning = no_longer_suppressed(parse("--suppress", "more.txt").pace(), {}, parse("--suppress", other))
+    assert warning is not None
+    assert warning.startswith(f"warning: an earlier run of this job had --suppress {listed / 'more.txt'}")
+
+
+def test_more_people_are_no_difference(listed: Path) -> None:
+    before, now = parse("--suppress", "more.txt"), parse("--suppress", "./more.txt", "--suppress", "people.csv")
+    assert no_longer_suppressed(before.pace(), {}, now) is None
+
+
+def test_in_the_environment_files_are_parted_as_paths_are(listed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(listed / "with a space.txt", "u8\n")
+    monkeypatch.setenv("LISTS_SUPPRESS", os.pathsep.join(["more.txt", "with a space.txt"]))
+    assert parse().pace() == {"suppress": [str(listed / "more.txt"), str(listed / "with a space.txt")]}
 
 
 def test_the_kinds_have_columns_of_their_own() -> None:

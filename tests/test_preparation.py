@@ -14,6 +14,8 @@ from replay_cli.moengage.mapping import Api, Draft, Mapping, UnmappableError
 from replay_cli.moengage.preflight import MAX_BODY_BYTES, make_check
 from replay_cli.preparation import Preparation, Prepared, iso_instant, text_of
 from replay_cli.segment.content import Content
+from replay_cli.segment.ids import IdSet
+from replay_cli.segment.lists import Lists
 from replay_cli.segment.selection import EVERYTHING, Period, Selection
 
 NOW = datetime(2025, 6, 1, 12, tzinfo=UTC)
@@ -400,3 +402,25 @@ def test_a_refused_consent_is_no_warning() -> None:
     selection = Selection(content=Content(consent=frozenset({"Advertising"})))
     prepared = prepare([track(context=context)], selection=selection, strict=True)
     assert (len(prepared.skipped), prepared.warnings, prepared.rejected) == (1, Counter(), [])
+
+
+def test_who_is_suppressed_by_the_id_that_a_mapping_makes_gets_nothing() -> None:
+    def lowered(message: Message) -> list[Draft]:
+        return [("/", {"user_id": message["userId"].lower()}, ("u" + message["userId"].lower(),))]
+
+    api = Api("actions", lowered, make_check("actions"), MAX_BODY_BYTES)
+    prepare = Preparation(api, strict=False, clock=NOW.timestamp, lists=Lists(suppressed=IdSet(["bobby"])))
+    prepared = prepare(RecordBatch(OBJECT, FIRST, [track(userId="Bobby"), track(userId="Alice")], Unit.LINE, 1))
+    assert [(skipped.ordinal - FIRST, skipped.reason) for skipped in prepared.skipped] == [(0, "suppressed")]
+    assert sent(prepared) == [1]
+
+
+def test_the_requests_of_one_record_keep_to_the_lanes_of_all_of_them() -> None:
+    def twice(message: Message) -> list[Draft]:
+        users = (message["userId"], "shop-1")
+        return [("/", {"user_id": user, "timestamp": message["timestamp"]}, ("u" + user,)) for user in users]
+
+    api = Api("actions", twice, make_check("actions"), MAX_BODY_BYTES)
+    prepare = Preparation(api, strict=False, clock=NOW.timestamp)
+    prepared = prepare(RecordBatch(OBJECT, FIRST, [track(userId="Alice")], Unit.LINE, 1))
+    assert [request.users for request in prepared.requests] == [("uAlice", "ushop-1")] * 2

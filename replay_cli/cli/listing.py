@@ -22,7 +22,7 @@ ONLY_IDS, EXCEPT_IDS, SUPPRESS = "only_ids", "except_ids", "suppress"
 """How click, the job's settings and a run's pace name the options."""
 
 _DIGEST_BYTES = 16
-_STAYS = "what was left out stays so, and all other messages of whom this one does not list go out"
+_STAYS = "what was left out stays so, and whom this one does not list gets all the rest"
 
 
 class MessageIds(NamedTuple):
@@ -126,14 +126,15 @@ def _require_there(pace: Mapping[str, Any]) -> None:
         path = pace.get(name)
         if path is not None and not Path(path).exists():
             raise UsageError(
-                f"{_option(name)} {path}: there is no such file any more. Put it back, or run the `replay run …` command "
-                f"of this job again with {_option(name)} and the file's new place: a moved file is no difference"
+                f"{_option(name)} {path}: there is no such file any more. Put it back, or run the `replay run …` "
+                f"command of this job again with {_option(name)} and the file's new place: "
+                "a moved file is no difference"
             )
     for path in pace.get(SUPPRESS) or ():
         if not Path(path).exists():
             raise UsageError(
-                f"--suppress {path}: there is no such file any more. An earlier run of this job used it, so put it back, "
-                "or give --suppress with its new place"
+                f"--suppress {path}: there is no such file any more. An earlier run of this job used it, so put it "
+                "back, or give --suppress with its new place"
             )
 
 
@@ -141,8 +142,8 @@ def _require_same(settings: Mapping[str, Any], now: Mapping[str, Any], pace: Map
     for name in (ONLY_IDS, EXCEPT_IDS):
         if settings.get(name) != now.get(name):
             raise UsageError(
-                f"{_option(name)} {pace.get(name)}: is not the same list as when the job began (the same ids in the same "
-                "order): put the old one back, or go on with this one with `replay run … --amend REASON`"
+                f"{_option(name)} {pace.get(name)}: is not the same list as when the job began (the same ids in the "
+                "same order): put the old one back, or go on with this one with `replay run … --amend REASON`"
             )
 
 
@@ -164,8 +165,8 @@ def no_longer_suppressed(
     if not now and (before or _has_suppressed(book)):
         files = f"had --suppress {', '.join(before)}" if before else "left out people with --suppress"
         raise UsageError(
-            f"an earlier run of this job {files}, and this one has no such list: give --suppress FILE again; or, to send "
-            "to everybody from now on, an empty list"
+            f"an earlier run of this job {files}, and this one has no such list: give --suppress FILE again; or, to "
+            "send to everybody from now on, an empty list"
         )
     if left:
         return f"warning: an earlier run of this job had --suppress {', '.join(left)}, and this one has not: {_STAYS}"

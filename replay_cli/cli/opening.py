@@ -29,6 +29,8 @@ _LEAVES_OUT = {
     "filters": ("filtered", "filter_sampled"),
 }
 """Setting → the reasons for which it leaves records out."""
+_MAKES_REQUESTS = ("api", "mapping", "filters")
+"""Settings on which it depends how many requests a record becomes."""
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
 
 
@@ -115,6 +117,8 @@ def changes_of(job: Job, store: Store, session: Session) -> list[Difference]:
     skipped = store.tallies().get("skipped", {})
     for difference in differences:
         _require_nothing_left_out(difference, skipped, store)
+        if difference.setting in _MAKES_REQUESTS:
+            _require_whole_records(difference, store)
     left_out = sum(skipped.get(reason, 0) for reason in LEFT_OUT)
     if left_out and not job.selection.is_within(stored.selection):
         raise UsageError(
@@ -122,6 +126,16 @@ def changes_of(job: Job, store: Store, session: Session) -> list[Difference]:
             f"it meant more now: {_way_on(store)}"
         )
     return differences
+
+
+def _require_whole_records(difference: Difference, store: Store) -> None:
+    """Refuse to change what requests a record becomes while some of a record's have arrived, and others not."""
+    if parts := store.records_in_part():
+        raise UsageError(
+            f"{count(parts, 'record')} of this job became several requests, of which some arrived and some did not: "
+            f"with another {difference.option} nobody could tell which. Finish the job with the one that it has, or begin "
+            "another one, with --name"
+        )
 
 
 def _way_on(store: Store) -> str:

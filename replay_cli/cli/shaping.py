@@ -123,9 +123,8 @@ def _notes_on_triggers(subscriptions: Sequence[Mapping[str, Any]]) -> Iterator[s
 
     for number, subscription in enumerate(subscriptions, 1):
         for level in mixed_levels(subscription["trigger"]):
-            text = str(level)
-            which = f"enabled subscription {number} ({subscription['actionSlug']})"
+            text, which = str(level), f"enabled subscription {number} ({subscription['actionSlug']})"
             yield (
-                f"note: in the trigger of {which} the last operator, {level.operator}, holds for all of its terms (Segment's rule): "
-                f"{text if len(text) <= _LONGEST_NOTE else text[:_LONGEST_NOTE] + '…'}"
+                f"note: in the trigger of {which} the last operator, {level.operator}, holds for all of its terms "
+                f"(Segment's rule): {text if len(text) <= _LONGEST_NOTE else text[:_LONGEST_NOTE] + '…'}"
             )

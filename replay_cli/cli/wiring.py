@@ -27,7 +27,7 @@ from replay_cli.cli.opening import (
     record_changes,
     tell_of_restart,
 )
-from replay_cli.cli.preparing import preparation
+from replay_cli.cli.preparing import preparation, suppressed_records
 from replay_cli.cli.session import Plan, Session, ToDo
 from replay_cli.cli.shaping import explain
 from replay_cli.delivery.budget import Budget
@@ -44,13 +44,13 @@ from replay_cli.model import Request
 from replay_cli.moengage.actions import segment_path
 from replay_cli.moengage.apis import BULK
 from replay_cli.moengage.packing import without
+from replay_cli.preparation import Preparation
 from replay_cli.redriving import take_dead_letters
 from replay_cli.replay import Ending, Replay, Standing
 from replay_cli.report.progress import State, make_reporter
 from replay_cli.report.summary import Summary, make_summary, run_numbers
 from replay_cli.report.terminal import count
 from replay_cli.segment.duplicates import Window
-from replay_cli.segment.lists import for_records, suppression
 
 RUN, REDRIVE = "run", "redrive"
 """What an invocation does to its job."""
@@ -95,7 +95,7 @@ def execute(job: Job, path: Path, session: Session, console: Console) -> Summary
             amended = changes_of(job, store, session)
             if (warning := no_longer_suppressed(store.pace(), store.tallies(), session.listing)) is not None:
                 console.print(warning, highlight=False, markup=False)
-            _suppress(store, session)
+            _suppress(store, session, plan.prepare)
             to_do = find_work(store, source, pages, session, job.settings)
             if not (to_do.work or store.waiting(1) or store.parked_records()) and store.runs():
                 store.end_listing(source.ignored)
@@ -126,12 +126,12 @@ def redrive(path: Path, which: Which, limit: int | None, session: Session, conso
         stack.callback(store.close)
         job = Job.from_stored(store.stored_job())
         store.settle_intents()
-        _suppress(store, session)
+        source, prepare = open_source(job.sources), preparation(job, session.listing.lists, session.allowance)
+        _suppress(store, session, prepare)
         letters = sum(store.redrivable(which).values())
         waiting = letters if limit is None else min(letters, limit)
         if not waiting + store.parked_records(redriven=True):
             return _nothing_to_redrive(store, path, which)
-        source, prepare = open_source(job.sources), preparation(job, session.listing.lists, session.allowance)
         if session.asks:
             session.confirm(Plan(job, source, [], session.rps, prepare, session.allowance, waiting))
         key = session.key()
@@ -149,11 +149,11 @@ def redrive(path: Path, which: Which, limit: int | None, session: Session, conso
         return summary
 
 
-def _suppress(store: Store, session: Session) -> None:
+def _suppress(store: Store, session: Session, prepare: Preparation) -> None:
     """Take the people who are suppressed by now out of what waits in the checkpoint."""
     people = session.listing.lists.suppressed
     if people is not None:
-        store.suppress_parked(for_records(suppression(people)), without)
+        store.suppress_parked(suppressed_records(people, prepare.api.map), without)
 
 
 def _nothing_to_redrive(store: Store, path: Path, which: Which) -> Summary:
@@ -233,6 +233,8 @@ async def _conduct(
     began = time.monotonic()
     parked = store.begin_parking(redriven=to_do.pages is None)
     standing = Standing(to_do.work, to_do.pages, parked, bool(store.tallies().get("delivered")), to_do.total)
+    # What was parked before a job was amended goes out as it was made.
+    in_bulk = job.settings.get("api") == BULK or parked.requests > 0
     window = None if to_do.pages is None else _window(store, job, console)
     async with AsyncExitStack() as stack:
         endpoint = job.endpoint
@@ -249,7 +251,7 @@ async def _conduct(
                 concurrency=session.policy.concurrency,
                 timeout=session.timeout,
                 ca_file=session.ca_file,
-                headers={"MOE-APPKEY": job.workspace_id} if job.settings.get("api") == BULK else {},
+                headers={"MOE-APPKEY": job.workspace_id} if in_bulk else {},
             )
         )
         cap = Cap(session.rps)
@@ -268,7 +270,7 @@ async def _conduct(
             session.policy,
             check,
             pack=pack,
-            budget=Budget(session.allowance) if pack is not None and any(session.allowance) else None,
+            budget=Budget(session.allowance) if in_bulk and any(session.allowance) else None,
             window=window,
         )
         await stack.enter_async_context(_signals(replay, console))

@@ -41,6 +41,8 @@ def bucket(per_minute: int) -> float:
 class Budget:
     """Lets requests go as far as users and events last, in the order in which they ask.
 
+    It begins with nothing saved up: what an earlier run has spent in the same minute is not known.
+
     Args:
         allowance: what may be spent; at least 2 users or events a minute, or a request could wait for ever.
     """
@@ -49,13 +51,21 @@ class Budget:
         self._users = _limiter(allowance.users)
         self._events = _limiter(allowance.events)
         self._turn = asyncio.Lock()
+        self._is_fresh = True
 
     async def take(self, users: int, events: int) -> None:
-        """Return when a request with so many users and events may go; more than a bucket counts as a bucket."""
+        """Return when a request with so many users and events may go; more than a bucket takes longer."""
         async with self._turn:
-            for limiter, amount in ((self._users, users), (self._events, events)):
-                if limiter is not None and amount:
-                    await limiter.acquire(min(amount, limiter.max_rate))
+            if self._is_fresh:
+                self._is_fresh = False
+                for limiter in (self._users, self._events):
+                    if limiter is not None:
+                        await limiter.acquire(limiter.max_rate)
+            for limiter, wanted in ((self._users, users), (self._events, events)):
+                left = float(wanted)
+                while limiter is not None and left > 0:
+                    await limiter.acquire(min(left, limiter.max_rate))
+                    left -= limiter.max_rate
 
 
 def _limiter(per_minute: int) -> AsyncLimiter | None:

@@ -410,7 +410,8 @@ class Ledger:
 
     def _record_bytes(self) -> int:
         letters = sum(len(letter.record) for letter in self._group.dead_letters)
-        return letters + sum(2 * len(parked.request.body) for parked in self._group.parked)
+        parked = (parked.request for parked in self._group.parked)
+        return letters + sum(len(request.body) + sum(map(len, request.records)) for request in parked)
 
     async def _told(self) -> None:
         """Return when what was told before this call is durable, whatever is told meanwhile."""

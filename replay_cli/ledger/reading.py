@@ -125,6 +125,15 @@ class Reading:
             found.setdefault(rule, []).append({"uri": uri, unit: ordinal + 1, "detail": detail})
         return found
 
+    def records_in_part(self) -> int:
+        """Count the records that became several requests, of which some arrived and others are open or given up."""
+        return int(
+            self._value(
+                "SELECT (SELECT count(*) FROM (SELECT DISTINCT object, ordinal FROM settled_part)) + "
+                "(SELECT count(*) FROM dead_letter WHERE delivered_parts != '')"
+            )
+        )
+
     def amendments(self) -> list[dict[str, Any]]:
         """Return the settings that were changed in mid-job: at (POSIX seconds), reason, setting, before, after."""
         names = ("at", "reason", "setting", "before", "after")

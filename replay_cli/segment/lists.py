@@ -57,6 +57,9 @@ class Lists:
         )
 
 
+NO_LISTS = Lists()
+
+
 def person(entry: str) -> str:
     """Return an entry of a list of people as it compares: an e-mail address bare and in lower case, an id as it is."""
     return entry.strip().lower() if "@" in entry else entry

@@ -71,3 +71,10 @@ def test_a_request_beyond_the_bucket_waits_for_a_full_one_and_not_for_ever() -> 
 def test_what_a_request_may_carry_follows_from_what_is_allowed() -> None:
     assert (Allowance().most_users, Allowance().most_events) == (1000, 3000)
     assert (Allowance(0, 5).most_users, Allowance(0, 5).most_events) == (0, 1)
+
+
+def test_nothing_is_saved_up_at_the_start() -> None:
+    """An earlier run may have spent it in the same minute."""
+    left = run(spend(Allowance(1000, 3000), [(0.0, 0, 300)]))
+    ((at, _, _),) = left
+    assert at - 1000.0 >= 300 / 3000 * 60

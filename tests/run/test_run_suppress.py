@@ -164,16 +164,23 @@ def test_other_message_ids_are_refused_and_another_file_of_the_same_is_not(logs:
     listed(logs, "m-2", name="first")
     changed = replay(logs, "resume", CHECKPOINT)
     assert changed.code == 2
-    assert "lists other message ids" in changed.err
+    assert "is not the same list as when the job began" in changed.err
+    (logs / "first").unlink()
+    gone = replay(logs, "resume", CHECKPOINT)
+    assert gone.code == 2
+    assert "again with --except-ids and the file's new place" in gone.err
     run(logs, sandbox, "--except-ids", listed(logs, "message_id", "m-1", name="third.csv"))
     assert sent(sandbox) == [0, 2, 3, 4, 5]
 
 
-def test_a_run_without_the_list_of_an_earlier_one_says_so(logs: Path, sandbox: SandboxProcess) -> None:
-    """What was left out by then stays so."""
+def test_a_run_without_the_list_of_an_earlier_one_is_refused(logs: Path, sandbox: SandboxProcess) -> None:
+    """Nothing quietly goes to whom an earlier run left out; an empty list is the choice to send to everybody."""
     begin(logs, sandbox, "--suppress", listed(logs, "user-1"))
     write_lines(logs / "logs" / "b.jsonl", [message(6, userId="user-1")])
-    end = run(logs, sandbox)
-    assert f"an earlier run of this job had --suppress {logs / 'people.txt'}" in end.err
+    refused = run(logs, sandbox, code=2)
+    assert f"an earlier run of this job had --suppress {logs / 'people.txt'}, and this one has no such" in refused.err
+    assert sent(sandbox) == []
+    end = run(logs, sandbox, "--suppress", listed(logs, name="nobody.txt"))
+    assert f"warning: an earlier run of this job had --suppress {logs / 'people.txt'}" in end.err
     assert sent(sandbox) == [0, 2, 3, 4, 5, 6]
     assert skipped(end) == {"suppressed": 1}

@@ -11,6 +11,9 @@ from replay_cli.segment.kit.paths import compile_steps, steps_of, walk
 from replay_cli.segment.kit.text import BLANK, text_of
 from replay_cli.segment.kit.values import LARGEST, Evaluate, MappingError, Where
 
+_MOST_PLACEHOLDERS = 1000
+"""A text that a message has put in may hold as many placeholders as it likes; so many are looked at."""
+
 
 def compile_template(template: str, where: Where) -> Evaluate:
     """Make the function that renders a template; the texts between the placeholders are found once.
@@ -34,10 +37,10 @@ def render(template: str, payload: Any, where: Where) -> str:
 
 def _replace(template: str, width: int, payload: Any, where: Where) -> str:
     size, pieces = 0, []
-    for text, path in _parts(template, width):
+    for count, (text, path) in enumerate(_parts(template, width)):
         piece = text if path is None else text + text_of(walk(payload, steps_of(path)))
         size += len(piece)
-        if size > LARGEST:
+        if size > LARGEST or count > _MOST_PLACEHOLDERS:
             raise MappingError("the template makes a text that is too long of this message", where)
         pieces.append(piece)
     return "".join(pieces)

@@ -62,9 +62,11 @@ def _index(position: float) -> int:
 
 
 def _sum(value: Any, key: Any = None) -> float:
-    total = 0.0
+    total, name = 0.0, output(key) if key else ""
+    if len(name) > _LONGEST_NAME:  # of a message: no object has it, and to look for it in each element takes long
+        return total
     for item in _list(value):
-        found = number(property_of(item, output(key)) if key else item)
+        found = number(property_of(item, name) if key else item)
         total += 0.0 if math.isnan(found) else found
     return total
 
@@ -81,6 +83,7 @@ def _json(value: Any) -> Any:
     return encode(value)
 
 
+_LONGEST_NAME = 1000
 FILTERS: dict[str, Callable[..., Any]] = {
     "compact": lambda value: [item for item in _list(value) if not is_absent(item)],
     "default": _default,
