@@ -133,8 +133,8 @@ def _require_whole_records(difference: Difference, store: Store) -> None:
     if parts := store.records_in_part():
         raise UsageError(
             f"{count(parts, 'record')} of this job became several requests, of which some arrived and some did not: "
-            f"with another {difference.option} nobody could tell which. Finish the job with the one that it has, or begin "
-            "another one, with --name"
+            f"with another {difference.option} nobody could tell which. Finish the job with the one that it has, or "
+            "begin another one, with --name"
         )
 
 
