@@ -4,7 +4,7 @@ The conductor lets `Reading.steps` and `Reading.page` run in threads and takes w
 answers.
 """
 
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from typing import NamedTuple
 
 from replay_cli.archive import Source, read
@@ -12,9 +12,9 @@ from replay_cli.errors import ChangedObjectError, DamagedObjectError, FatalError
 from replay_cli.ledger.objects import Listed
 from replay_cli.model import ArchiveObject
 from replay_cli.preparation import Prepared
-from replay_cli.recognition import known_by
 from replay_cli.segment.layout import sort_text
 from replay_cli.settlement import Work
+from replay_cli.workshop import Preparing
 
 _EXPECTED = 4
 """How many objects after the current one are told to the source."""
@@ -64,15 +64,13 @@ class Reading:
     Args:
         source: where the objects are.
         pages: what is left of its listing.
-        prepare: batch → requests.
+        prepare_all: batches → what they become, in their order.
     """
 
-    def __init__(
-        self, source: Source, pages: Iterator[Sequence[ArchiveObject]], prepare: Callable[..., Prepared]
-    ) -> None:
+    def __init__(self, source: Source, pages: Iterator[Sequence[ArchiveObject]], prepare_all: Preparing) -> None:
         self._source = source
         self._pages = pages
-        self._prepare = prepare
+        self._prepare_all = prepare_all
 
     @property
     def ignored(self) -> int:
@@ -112,10 +110,9 @@ class Reading:
         untouched, damage = not (work.watermark or work.batches), None
         try:
             edges = [edge for batch in work.batches.values() for edge in (batch.first, batch.next)]
-            for batch in read(self._source, work.object, work.watermark, edges):
-                prepared = self._prepare(batch)
+            for prepared, hashes in self._prepare_all(read(self._source, work.object, work.watermark, edges)):
                 untouched = False
-                yield Next(prepared, known_by(prepared))
+                yield Next(prepared, hashes)
         except DamagedObjectError as error:
             damage = error.cause
         except ChangedObjectError as error:

@@ -41,6 +41,7 @@ from replay_cli.segment.duplicates import Window
 from replay_cli.sending import Attempt, Sending
 from replay_cli.settlement import Pending, Settlement, Work, rank
 from replay_cli.standstill import Standstill
+from replay_cli.workshop import Preparing, one_by_one
 
 GRACE = 10.0
 """Seconds that requests in flight may take to finish when a run is asked to stop."""
@@ -130,6 +131,7 @@ class Replay:
         pack: puts requests of one record each together; None: each goes by itself.
         budget: what requests spend besides the cap.
         window: the last messages seen, in which duplicates are looked for; None: they are sent.
+        prepare_all: prepares batches in another way than one after the other; None: there is none.
     """
 
     def __init__(
@@ -146,10 +148,11 @@ class Replay:
         pack: Pack | None = None,
         budget: Budget | None = None,
         window: Window | None = None,
+        prepare_all: Preparing | None = None,
     ) -> None:
         self._source = source
         self._standing = standing
-        self._reader = Reading(source, standing.pages or iter(()), prepare)
+        self._reader = Reading(source, standing.pages or iter(()), prepare_all or one_by_one(prepare))
         self._ledger = ledger
         self._cap = cap
         self._policy = policy

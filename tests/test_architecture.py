@@ -15,7 +15,7 @@ PURE = {"segment", "moengage"}
 PURE_CONDUCTORS = {"bundling", "job", "policy", "preparation"}
 EDGES = {"archive", "delivery", "ledger", "report", "sandbox"}
 CONDUCTORS = {"redriving", "replay", "validation"}
-HANDS = {"parking", "reading", "recognition", "sending", "settlement", "standstill"}
+HANDS = {"parking", "reading", "recognition", "sending", "settlement", "standstill", "workshop"}
 """The conductor's hands: they know the ledger and the transport, and have no tasks."""
 WORDS = {"model", "errors"}
 
@@ -48,6 +48,7 @@ MAY_HAVE_TASKS = {
     "ledger/ledger.py",  # its thread for the group commit
     "cli/wiring.py",  # shows the progress
     "archive/patience.py",  # what blocks on a network, so that nobody has to wait for it
+    "workshop.py",  # prepares in a process beside this one
     "delivery/transport.py",  # replaces a connection that is closed while it waits at the gate
 }
 HEAVY = {

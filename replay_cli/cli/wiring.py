@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from secrets import randbits
 from typing import Any
@@ -51,6 +52,8 @@ from replay_cli.report.progress import State, make_reporter
 from replay_cli.report.summary import Summary, make_summary, run_numbers
 from replay_cli.report.terminal import count
 from replay_cli.segment.duplicates import Window
+from replay_cli.segment.lists import NO_LISTS
+from replay_cli.workshop import Workshop
 
 RUN, REDRIVE = "run", "redrive"
 """What an invocation does to its job."""
@@ -254,6 +257,7 @@ async def _conduct(
                 headers={"MOE-APPKEY": job.workspace_id} if in_bulk else {},
             )
         )
+        workshop = stack.enter_context(make) if (make := _workshop(job, session, to_do)) is not None else None
         cap = Cap(session.rps)
         ledger = Ledger(store, letters, lambda error: replay.fail(error))
         stack.callback(ledger.close)
@@ -272,6 +276,7 @@ async def _conduct(
             pack=pack,
             budget=Budget(session.allowance) if in_bulk and any(session.allowance) else None,
             window=window,
+            prepare_all=workshop.prepare_all if workshop is not None else None,
         )
         await stack.enter_async_context(_signals(replay, console))
         await stack.enter_async_context(_progress(replay, ledger, cap, console))
@@ -279,6 +284,14 @@ async def _conduct(
     book = ledger.book
     elapsed = time.monotonic() - began
     return ending, run_numbers(book.read, book.records, book.replies, cap.meter.peak, book.in_doubt, elapsed)
+
+
+def _workshop(job: Job, session: Session, to_do: ToDo) -> Workshop | None:
+    """Return a process to prepare in, for bulk jobs that neither budgets nor lists hold up."""
+    unbound = job.settings.get("api") == BULK and not any(session.allowance) and session.listing.lists == NO_LISTS
+    if not unbound or to_do.pages is None:
+        return None
+    return Workshop(partial(preparation, job, NO_LISTS, session.allowance))
 
 
 def _window(store: Store, job: Job, console: Console) -> Window | None:

@@ -210,7 +210,7 @@ def test_people_suppressed_by_now_are_taken_out_of_a_parked_request(
 def test_users_and_events_a_minute_are_kept_and_resume_knows_them(tmp_path: Path, sandbox: SandboxProcess) -> None:
     archive(tmp_path, people(1000, users=100))
     bounds = ("--users-per-minute", "60", "--events-per-minute", "300", "--bulk-refused", "split")
-    paused = run(tmp_path, sandbox, *bounds, "--max-duration", "2s", code=4)
+    paused = run(tmp_path, sandbox, *bounds, "--max-duration", "10s", code=4)
     assert paused.require_closed_book()["records"]["delivered"] > 20
     again = replay(tmp_path, "resume", CHECKPOINT, "--max-duration", "1s", "--json")
     assert again.code == 4, again.err
