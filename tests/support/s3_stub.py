@@ -112,6 +112,9 @@ class ListedObject(NamedTuple):
     storage_class: str = "STANDARD"
 
 
+_TURNS_TO_CLOSE = 5
+
+
 class Side(NamedTuple):
     """One end of a connection."""
 
@@ -230,10 +233,14 @@ class S3Front(AbstractContextManager["S3Front"], ABC):
             side.reset()
 
     async def _end(self) -> None:
-        links = list(self._links)
+        links, sides = list(self._links), list(self._links.values())
         for link in links:
             link.cancel()
         await asyncio.gather(*links, return_exceptions=True)
+        for side in sides:
+            side.writer.transport.abort()
+        for _ in range(_TURNS_TO_CLOSE):  # a transport is closed some turns of the loop after it was told to
+            await asyncio.sleep(0)
 
     async def _forget(self) -> None:
         self._requests.clear()
