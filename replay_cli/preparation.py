@@ -169,11 +169,12 @@ class Preparation:
             except NotTakenError as error:
                 skipped.append(Skipped(ordinal, error.reason))
         del times[0]
+        prepared = prepared._replace(records=len(batch.records) - blank)
+        if times == sorted(times):  # as nearly all archives have them
+            return prepared
         order = sorted(range(len(times)), key=times.__getitem__)
         return prepared._replace(
-            records=len(batch.records) - blank,
-            requests=[requests[index] for index in order],
-            message_ids=[ids[index] for index in order],
+            requests=[requests[index] for index in order], message_ids=[ids[index] for index in order]
         )
 
     def _note(self, ordinal: int, concerns: list[Concern], prepared: Prepared) -> None:
