@@ -1,0 +1,49 @@
+"""The options that commands share, in the groups in which `--help` shows them."""
+
+from replay_cli.cli.options.delivery import changed_option, delivery_options, limit_option, output_options
+from replay_cli.cli.options.grouped import (
+    AS_WHAT,
+    CREDENTIALS,
+    DELIVERY,
+    FROM_S3,
+    MEMORY,
+    OUTPUT,
+    PATH,
+    WHAT,
+    WHERE,
+    GroupedCommand,
+    GroupedOption,
+    option,
+)
+from replay_cli.cli.options.types import Duration, Instant
+from replay_cli.cli.options.what import list_options, s3_options, selection_options, shape_options, suppress_option
+from replay_cli.cli.options.where import credential_options, destination_options, mapping_options
+
+__all__ = [
+    "AS_WHAT",
+    "CREDENTIALS",
+    "DELIVERY",
+    "FROM_S3",
+    "MEMORY",
+    "OUTPUT",
+    "PATH",
+    "WHAT",
+    "WHERE",
+    "Duration",
+    "GroupedCommand",
+    "GroupedOption",
+    "Instant",
+    "changed_option",
+    "credential_options",
+    "delivery_options",
+    "destination_options",
+    "limit_option",
+    "list_options",
+    "mapping_options",
+    "option",
+    "output_options",
+    "s3_options",
+    "selection_options",
+    "shape_options",
+    "suppress_option",
+]

@@ -1,0 +1,124 @@
+"""The values that options take, beyond those of click."""
+
+import re
+from datetime import UTC, datetime
+from typing import Any
+
+import click
+
+from replay_cli.policy import DeadLetterLimit
+from replay_cli.segment.duplicates import LARGEST
+
+MAX_RATE = 1_000_000.0
+
+
+class Duration(click.ParamType[float]):
+    """A length of time: `90`, `20s`, `15m`, `4h`, `2d`; seconds where no unit is given."""
+
+    name = "duration"
+    _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}  # noqa: RUF012 # a constant of click's own kind
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        if isinstance(value, int | float):
+            return float(value)
+        text = str(value).strip().lower()
+        number, unit = (text[:-1], text[-1]) if text[-1:] in self._UNITS else (text, "s")
+        try:
+            seconds = float(number) * self._UNITS[unit]
+        except ValueError:
+            seconds = float("nan")
+        if not 0 < seconds < float("inf"):
+            self.fail(f"{value!r} is not a duration: use for example 90s, 15m, 4h or 2d", param, ctx)
+        return seconds
+
+
+class Instant(click.ParamType[datetime]):
+    """An instant, given as aware and in UTC: `2025-03-01`, `2025-03-01T10:00`, with seconds, with an offset or `Z`.
+
+    Without an offset it is UTC. A space will do for the T, and Segment's folder names (a Unix time in milliseconds)
+    can be used as they are.
+    """
+
+    name = "time"
+    _FORM = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d)?)?", re.ASCII)
+    _MILLISECONDS = re.compile(r"[0-9]{12,13}")
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        if isinstance(value, datetime):
+            return value
+        text = str(value).strip().upper()
+        try:
+            if self._MILLISECONDS.fullmatch(text):
+                seconds, milliseconds = divmod(int(text), 1000)
+                return datetime.fromtimestamp(seconds, UTC).replace(microsecond=milliseconds * 1000)
+            if self._FORM.fullmatch(text):
+                moment = datetime.fromisoformat(text)
+                return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+        except (ValueError, OverflowError):
+            pass
+        return self.fail(
+            f"{value!r} is not a time: use for example 2025-03-01, 2025-03-01T10:00Z, 2025-03-01T10:00:00+02:00, or a "
+            "folder name of Segment's (1740787200000); without an offset it is UTC",
+            param,
+            ctx,
+        )
+
+
+class Line(click.types.StringParamType):
+    """A text that may have spaces in it: where the environment gives several, each has a line of its own."""
+
+    envvar_list_splitter = "\n"
+
+
+class Rate(click.ParamType[float]):
+    """Attempts a second: a number more than 0."""
+
+    name = "number"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        try:
+            rate = float(value)
+        except ValueError:
+            rate = float("nan")
+        if not 0 < rate <= MAX_RATE:
+            self.fail(f"{value!r} is not a rate: use a number of attempts a second, for example 250", param, ctx)
+        return rate
+
+
+class MessageCount(click.ParamType[int]):
+    """A number of messages: `1000000`, `500k`, `10M`."""
+
+    name = "n"
+    _UNITS = {"k": 1_000, "m": 1_000_000}  # noqa: RUF012 # a constant of click's own kind
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        if isinstance(value, int):
+            return value
+        text = str(value).strip().lower().replace("_", "").replace(",", "")
+        number, unit = (text[:-1], self._UNITS[text[-1]]) if text[-1:] in self._UNITS else (text, 1)
+        if not number.isascii() or not number.isdigit() or not 0 < int(number[:12]) * unit <= LARGEST:
+            self.fail(
+                f"{value!r} is no number of messages up to {LARGEST:,}: use for example 500k or 10M",
+                param,
+                ctx,
+            )
+        return int(number) * unit
+
+
+class MostDeadLetters(click.ParamType[DeadLetterLimit]):
+    """A number of dead letters, or a share of the records settled: `100`, `0`, `2%`."""
+
+    name = "n|p%"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> DeadLetterLimit:
+        if isinstance(value, DeadLetterLimit):
+            return value
+        text = str(value).strip()
+        try:
+            if text.endswith("%") and 0 <= (share := float(text[:-1])) <= 100:
+                return DeadLetterLimit(share=share / 100)
+            if text.isascii() and text.isdigit():
+                return DeadLetterLimit(most=int(text))
+        except ValueError:
+            pass
+        return self.fail(f"{value!r} is neither a number nor a share: use for example 500 or 2%", param, ctx)
