@@ -12,10 +12,10 @@ import replay_cli
 
 ROOT = Path(replay_cli.__file__).parent
 PURE = {"segment", "moengage"}
-PURE_CONDUCTORS = {"bundling", "job", "policy", "preparation"}
+PURE_CONDUCTORS = {"bundling", "job", "policy", "preparation", "profiling"}
 EDGES = {"archive", "delivery", "ledger", "report", "sandbox"}
-CONDUCTORS = {"redriving", "replay", "validation"}
-HANDS = {"parking", "reading", "recognition", "sending", "settlement", "standstill", "workshop"}
+CONDUCTORS = {"dry_run", "outlook", "redriving", "replay", "validation"}
+HANDS = {"engines", "parking", "reading", "recognition", "sending", "settlement", "standstill", "workshop"}
 """The conductor's hands: they know the ledger and the transport, and have no tasks."""
 WORDS = {"model", "errors"}
 
@@ -24,6 +24,7 @@ MAY_IMPORT = (
     | {"segment": WORDS, "moengage": WORDS | {"segment"}}
     | dict.fromkeys(PURE_CONDUCTORS, WORDS | PURE | {"policy"})
     | dict.fromkeys(EDGES, WORDS)
+    | {"profiling": WORDS | PURE | {"bundling", "preparation"}}
     | {"archive": WORDS | {"segment"}, "delivery": WORDS | {"moengage"}}
     | dict.fromkeys(HANDS, WORDS | PURE | PURE_CONDUCTORS | {"archive", "ledger", "delivery"} | HANDS)
     | dict.fromkeys(CONDUCTORS, WORDS | PURE | PURE_CONDUCTORS | EDGES - {"sandbox"} | HANDS)
@@ -48,12 +49,13 @@ MAY_HAVE_TASKS = {
     "ledger/ledger.py",  # its thread for the group commit
     "cli/wiring.py",  # shows the progress
     "archive/patience.py",  # what blocks on a network, so that nobody has to wait for it
+    "engines.py",  # processes of this machine or of a cluster, for validations
     "workshop.py",  # prepares in a process beside this one
     "delivery/transport.py",  # replaces a connection that is closed while it waits at the gate
 }
 HEAVY = {
     *{"aiohttp", "aiolimiter", "asyncio", "boto3", "botocore", "isal"},
-    *{"numpy", "orjson", "pyarrow", "rich.progress", "sqlite3", "uvloop"},
+    *{"datasketches", "distributed", "jinja2", "numpy", "orjson", "pyarrow", "pygal", "rich.progress", "sqlite3", "uvloop"},
 }
 
 MODULES = sorted(ROOT.rglob("*.py"))

@@ -27,7 +27,7 @@ from replay_cli.policy import BulkRefused, DeadLetterLimit, InDoubt, OnExhausted
 from replay_cli.report.summary import Summary, exit_code
 from replay_cli.report.terminal import error_console, print_json, print_summary
 from replay_cli.segment.duplicates import Window
-from replay_cli.validation import DryRun
+from replay_cli.dry_run import DryRun
 
 _PACE = (
     *("rps", "concurrency", "timeout", "retry_for", "max_attempts", "in_doubt", "on_exhausted"),

@@ -26,7 +26,7 @@ from replay_cli.preparation import Preparation, Prepared
 from replay_cli.recognition import known_by, leave_out_duplicates
 from replay_cli.segment.duplicates import DUPLICATE, Window
 from replay_cli.settlement import Pending, Settlement, Work
-from replay_cli.validation import DryRun
+from replay_cli.dry_run import DryRun
 from tests.ledger.checkpoints import A, B, new_store, rows, take_in
 from tests.support.apis import plain_api
 from tests.support.simulation import MemorySource, SimulatedLoop, drive, map_message, small_house
