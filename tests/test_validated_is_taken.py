@@ -1,0 +1,118 @@
+"""What validation lets through, MoEngage as documented takes: the sandbox, which checks independently, refuses nothing."""
+
+import json
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from replay_cli.bundling import bundle
+from replay_cli.model import ArchiveObject, RecordBatch, Request, Unit
+from replay_cli.moengage.apis import APIS, make_api
+from replay_cli.preparation import Preparation
+from replay_cli.sandbox.endpoints import Account, Attempt, judge, max_body_bytes, read_body
+from tests.support.archives import message
+
+WORKSPACE = "ws"
+NOW = 1_800_000_000.0
+ACCOUNT = Account.of(WORKSPACE, "key")
+
+TEXTS = st.one_of(
+    st.text(max_size=8),
+    st.sampled_from(
+        ["", "null", "Guest", "0", "-1", "x", "n/a", "https://example.com/" + "a" * 600, "y" * 600, "\ud800"]
+    ),
+)
+NAMES = st.one_of(st.text(max_size=6), st.sampled_from(["id", "_id", "", "moe_x", "a.b", "$set", "n" * 201, "email"]))
+SCALARS = st.one_of(
+    st.none(), st.booleans(), st.integers(-(2**70), 2**70), st.floats(allow_nan=False, allow_infinity=False), TEXTS
+)
+VALUES = st.recursive(
+    SCALARS,
+    lambda inner: st.one_of(st.lists(inner, max_size=4), st.dictionaries(NAMES, inner, max_size=4)),
+    max_leaves=8,
+)
+ATTRIBUTES = st.one_of(
+    st.dictionaries(NAMES, VALUES, max_size=6),
+    st.just({f"n{number}": number for number in range(300)}),
+    st.just({"list": list(range(60))}),
+    st.just({"mixed": [1, "a", None]}),
+    st.just({f"t{number}": "z" * 500 for number in range(280)}),
+    VALUES,
+)
+TIMES = st.one_of(
+    st.sampled_from(
+        ["2025-03-01T10:00:00.000Z", "2025-03-01", "2099-01-01T00:00:00Z", "not a date", "", "0", "2025-13-45"]
+    ),
+    st.integers(0, 2 * 10**13),
+    VALUES,
+)
+MESSAGES = st.fixed_dictionaries(
+    {"type": st.one_of(st.sampled_from(["track", "identify"]), SCALARS)},
+    optional={
+        "event": VALUES,
+        "userId": VALUES,
+        "anonymousId": VALUES,
+        "messageId": SCALARS,
+        "timestamp": TIMES,
+        "properties": ATTRIBUTES,
+        "traits": ATTRIBUTES,
+        "context": st.one_of(
+            VALUES,
+            st.fixed_dictionaries(
+                {"device": st.dictionaries(st.sampled_from(["id", "token", "type", "model"]), VALUES, max_size=4)},
+                optional={"app": VALUES, "os": VALUES, "library": VALUES, "traits": ATTRIBUTES},
+            ),
+        ),
+    },
+)
+ORDINARY = st.builds(
+    lambda base, changes: {**base, **changes},
+    st.sampled_from([message(1), {**message(2), "type": "identify", "traits": {"email": "a@example.com"}}]),
+    MESSAGES.map(lambda made: {name: made[name] for name in list(made)[1:3]}),
+)
+"""Messages with one or two odd things, which come further than those with many."""
+
+
+def refusals(requests: list[Request]) -> list[Any]:
+    """What the sandbox answers to requests, other than that it takes them."""
+    refused = []
+    for request in requests:
+        parts = urlsplit(request.path)
+        app_id = parse_qs(parts.query).get("appId", [None])[0]
+        body = read_body(request.body)._replace(too_large=len(request.body) > max_body_bytes(parts.path))
+        attempt = Attempt(
+            request.method, parts.path, app_id, ACCOUNT.authorization, "application/json", body, WORKSPACE
+        )
+        verdict = judge(attempt, ACCOUNT, NOW)
+        if verdict.status != 200 or not verdict.recorded:
+            refused.append((verdict, request))
+    return refused
+
+
+def line(made: dict[str, Any]) -> bytes:
+    """A record as an archive may have it: surrogates as escapes, numbers of any size."""
+    return json.dumps(made).encode()
+
+
+@pytest.mark.parametrize("name", APIS)
+@given(made=st.lists(st.one_of(ORDINARY, MESSAGES), min_size=1, max_size=6))
+def test_the_sandbox_refuses_nothing_that_validation_lets_through(name: str, made: list[dict[str, Any]]) -> None:
+    api = make_api({"api": name}, WORKSPACE)
+    prepare = Preparation(api, strict=False, clock=lambda: NOW)
+    records = [line(one) for one in made]
+    prepared = prepare(RecordBatch(ArchiveObject("a.jsonl", 1, "e"), 0, records, Unit.LINE, 1))
+    requests = bundle(prepared.requests, api.pack, api.max_body_bytes) if api.pack else prepared.requests
+    assert refusals(requests) == []
+
+
+@pytest.mark.parametrize("name", APIS)
+def test_the_judge_of_this_test_does_refuse(name: str) -> None:
+    prepare = Preparation(make_api({"api": name}, WORKSPACE), strict=False, clock=lambda: NOW)
+    batch = RecordBatch(ArchiveObject("a.jsonl", 1, "e"), 0, [line(message(1))], Unit.LINE, 1)
+    (request,) = prepare(batch).requests
+    spoilt = request._replace(body=request.body.replace(b"user-1", b""))
+    assert refusals([request]) == []
+    assert len(refusals([spoilt])) == 1
