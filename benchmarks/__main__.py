@@ -23,6 +23,8 @@ NAMES = (
     "bulk",
     "pushdown",
     "dedupe",
+    "plan",
+    "validate",
 )
 
 

@@ -16,8 +16,9 @@ from replay_cli.errors import DamagedObjectError, FatalError
 from replay_cli.model import ArchiveObject
 from replay_cli.preparation import Preparation, Prepared
 from replay_cli.recognition import leave_out_duplicates
-from replay_cli.report.progress import State, make_reporter
+from replay_cli.report.progress import Reading, make_reporter
 from replay_cli.report.summary import Summary, make_summary, run_numbers
+from replay_cli.report.terminal import count
 from replay_cli.segment.duplicates import Window
 
 _MOST_EXAMPLES = 3
@@ -55,7 +56,7 @@ class DryRun:
         self._pending = 0
         self._damage: dict[str, str] = {}
         self._examples: dict[str, list[dict[str, Any]]] = {}
-        self._objects = self._consumed = self._total = 0
+        self._objects = self._listed = self._consumed = self._total = 0
         self._listing = True
 
     def go(self, output: Path | None, console: Console) -> Summary:
@@ -75,7 +76,7 @@ class DryRun:
                         self._write(file, obj, prepared)
                     if time.monotonic() - shown >= reporter.every:
                         shown = time.monotonic()
-                        reporter.show(self._state(prepared.batch.consumed))
+                        reporter.show(self._reading(prepared.batch.consumed))
                     if self._limit == 0:
                         break
         except OSError as error:
@@ -112,6 +113,7 @@ class DryRun:
         page = next(pages, None)
         while page is not None:
             following = next(pages, None)
+            self._listed += len(page)
             self._total += sum(obj.size for obj in page)
             self._listing = following is not None
             yield page
@@ -148,10 +150,17 @@ class DryRun:
             place = {"uri": obj.uri, "ordinal": ordinal}
             file.write(orjson.dumps(place | row, option=orjson.OPT_APPEND_NEWLINE))
 
-    def _state(self, consumed: int) -> State:
-        rejected = sum(n for (outcome, _), n in self._records.items() if outcome == "rejected")
-        read = min(self._consumed + consumed, self._total)
-        return State(self._read, 0, rejected, 0, read, self._total, 0, 0.0, 0, 0, "", listing=self._listing)
+    def _reading(self, consumed: int) -> Reading:
+        return Reading(
+            consumed=min(self._consumed + consumed, self._total),
+            total=self._total,
+            objects=self._objects,
+            of_objects=self._listed,
+            records=self._read,
+            rejected=sum(n for (outcome, _), n in self._records.items() if outcome == "rejected"),
+            damaged=len(self._damage),
+            listing=self._listing,
+        )
 
     def _summary(self, elapsed: float, written: str) -> Summary:
         limited = " until --limit is reached" if self._limit == 0 else ""
@@ -160,7 +169,7 @@ class DryRun:
             book.setdefault(outcome, {})[reason] = n
         return make_summary(
             state="complete",
-            reason=f"dry run: nothing was sent; {self._pending:,} records would be{limited}{written}",
+            reason=f"dry run: nothing was sent; {count(self._pending, 'record')} would be{limited}{written}",
             book=book,
             totals={
                 "read": self._read,

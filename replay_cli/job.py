@@ -3,7 +3,7 @@
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
@@ -13,6 +13,9 @@ from replay_cli.segment.selection import Selection
 CHECKPOINTS = Path(".replay")
 _SHOWN = 60
 """Characters of a configuration that are shown; a hash tells the rest apart."""
+_LISTS = ("only_ids", "except_ids")
+"""Settings that are digests of what a file lists."""
+_ANOTHER_LIST = "another list"
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9._-]+")
 
 
@@ -28,16 +31,22 @@ class Difference(NamedTuple):
         """How the command line names it."""
         return f"--{self.setting.replace('_', '-')}"
 
-    def refuse(self) -> NoReturn:
-        """Refuse to go on with it.
+    def __str__(self) -> str:
+        now = "" if self.before == _ANOTHER_LIST else f" and is {self.after} here"
+        return f"{self.option} was {self.before} until now in this job{now}"
 
-        Raises:
-            UsageError: always.
-        """
-        raise UsageError(
-            f"{self.option} was {self.before} until now in this job and is {self.after} here: use "
-            "the same again, go on with the new one with --amend REASON, or begin a new job with --restart"
-        )
+
+def refuse(differences: Sequence[Difference]) -> NoReturn:
+    """Refuse to go on with other settings than a job's.
+
+    Raises:
+        UsageError: always; the text names all of them.
+    """
+    one = "one" if len(differences) == 1 else "ones"
+    raise UsageError(
+        f"{'; '.join(map(str, differences))}: use the same again, go on with the new {one} with --amend REASON, or "
+        "begin a new job with --restart"
+    )
 
 
 class Job(NamedTuple):
@@ -97,10 +106,19 @@ class Job(NamedTuple):
         """Return the settings that are not those of a checkpoint, by name."""
         ours, theirs = self.settings, stored.settings
         return [
-            Difference(setting, _shown(theirs.get(setting)), _shown(ours.get(setting)))
+            _difference(setting, theirs.get(setting), ours.get(setting))
             for setting in sorted(ours.keys() | theirs.keys())
             if theirs.get(setting) != ours.get(setting)
         ]
+
+
+def _difference(setting: str, before: Any, after: Any) -> Difference:
+    """Say how a setting differs; of lists, a digest says nothing to anybody."""
+    if setting not in _LISTS:
+        return Difference(setting, _shown(before), _shown(after))
+    if before and after:
+        return Difference(setting, _ANOTHER_LIST, "this list")
+    return Difference(setting, *("a list" if value else _shown(value) for value in (before, after)))
 
 
 def _shown(value: Any) -> str:

@@ -1,13 +1,12 @@
 """Which lanes have requests parked in the checkpoint, and which of them are wanted back; no tasks, no waiting."""
 
+import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 
 MOST_PARKED = 100_000
 """Reading waits while more requests are parked: the checkpoint and the lanes' names in memory stay small."""
 _MOST_LANES = 4 * MOST_PARKED
 """… or so many lanes: a bulk request keeps to hundreds."""
-LONGEST_LANE = 64
-"""So many requests of a user wait in memory; the others of a hot user wait in the checkpoint."""
 _SHORT_LANE = 16
 """The next ones are fetched when so few are left."""
 
@@ -24,12 +23,22 @@ class Parking:
         self.count = count
         self.next_due = float("inf")
         """POSIX seconds when one that failed is tried again."""
+        self.may_return = asyncio.Event()
+        """Set once everything is in its lanes that the archive has before the parked requests."""
+        self.bell = asyncio.Event()
+        """Set when there may be something to fetch."""
         self._lanes = dict(lanes)
         self._wanted: dict[str, None] = {}
+        self._gone_back = set[str]()
 
     @property
     def is_full(self) -> bool:
         return self.count >= MOST_PARKED or len(self._lanes) >= _MOST_LANES
+
+    @property
+    def holds_reading_up(self) -> bool:
+        """Whether reading waits until some have come back."""
+        return self.is_full and self.may_return.is_set()
 
     def holds_back(self, users: Iterable[str]) -> bool:
         """Tell whether a request has to queue behind a parked one."""
@@ -51,22 +60,33 @@ class Parking:
             if not self._lanes[lane]:
                 del self._lanes[lane]
 
-    def want(self, lane: str, in_memory: int) -> bool:
-        """Ask for the next requests of a lane if it runs dry; True when there are some to fetch."""
-        if lane not in self._lanes or in_memory > _SHORT_LANE:
-            return False
-        self._wanted[lane] = None
-        return True
+    # -- what is wanted back ----------------------------------------------------------------------------------
+
+    def want(self, lane: str, in_memory: int) -> None:
+        """Ask for the next requests of a lane if it runs dry and there are some."""
+        if lane in self._lanes and in_memory <= _SHORT_LANE:
+            self._wanted[lane] = None
+            self.bell.set()
 
     def want_again(self, lanes: Iterable[str]) -> None:
         """Ask for lanes that were asked for and not served in full."""
         self._wanted.update(dict.fromkeys(lanes))
 
-    def take_wanted(self) -> list[str]:
-        """Return the lanes asked for, once."""
-        wanted, self._wanted = list(self._wanted), {}
-        return wanted
-
     @property
     def has_wanted(self) -> bool:
         return bool(self._wanted)
+
+    def begin_fetch(self) -> list[str]:
+        """Return the lanes asked for, once; those parked from now on tell when they are due."""
+        wanted, self._wanted = list(self._wanted), {}
+        self.next_due = float("inf")
+        self._gone_back.clear()
+        return wanted
+
+    def note_gone_back(self, users: Iterable[str]) -> None:
+        """Note that a request of users went from memory back to the checkpoint."""
+        self._gone_back.update(users)
+
+    def is_overtaken(self, users: Iterable[str]) -> bool:
+        """Tell whether a request was fetched while one before it went back: it may not come in before that one."""
+        return not self._gone_back.isdisjoint(users)

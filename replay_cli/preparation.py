@@ -1,9 +1,9 @@
 """From a batch of records to the requests that they become: the pure middle of every run, dry or not."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import orjson
 
@@ -38,14 +38,17 @@ class Prepared(NamedTuple):
     """What became of a batch. Every record is in exactly one of the three lists (blank lines are in none).
 
     `requests` are in the order in which they are sent: by time as instants, records without a time staying behind
-    the one before them; `message_ids` run in parallel (None: there is none). `warnings` counts records by rule, of
-    which `examples` has the first one each.
+    the one before them. In parallel with them run `message_ids` (None: there is none), `events` (the event's name as
+    it is sent; "" for what updates a user) and `times` (that they are ordered by: `2025-03-01T10:00:00.000Z`; "" for
+    none so far). `warnings` counts records by rule, of which `examples` has the first one each.
     """
 
     batch: RecordBatch
     records: int
     requests: list[Request]
     message_ids: list[Any]
+    events: list[str]
+    times: list[str]
     skipped: list[Skipped]
     rejected: list[Rejected]
     warnings: Counter[str]
@@ -54,6 +57,19 @@ class Prepared(NamedTuple):
 
 Filter = Callable[[Message], Message | str]
 """Message → the message as it goes on (the given one stays as it is), or the reason why it is left out."""
+
+
+class Observer(Protocol):
+    """Looks on while batches are prepared; it changes nothing and never raises."""
+
+    def message(self, ordinal: int, message: Message) -> None:
+        """See a record that is a message, before anything else becomes of it."""
+
+    def drafts(self, drafts: Sequence[Draft]) -> None:
+        """See what the latest message becomes, when it is certain that all of it can be sent."""
+
+    def concerns(self, ordinal: int, details: Mapping[str, str]) -> None:
+        """See what is warned about: rule → its detail."""
 
 
 class Preparation:
@@ -67,6 +83,7 @@ class Preparation:
             it judges the message that is in there.
         lists: judge by ids what the selection has left in, and once more the ids that a mapping has made of them.
         filters: the destination's filters, for what is still there.
+        observer: looks on.
     """
 
     def __init__(
@@ -78,6 +95,7 @@ class Preparation:
         selection: Selection = EVERYTHING,
         lists: Lists = NO_LISTS,
         filters: Filter | None = None,
+        observer: Observer | None = None,
     ) -> None:
         self.api = api
         self._strict = strict
@@ -86,6 +104,7 @@ class Preparation:
         self._lists = lists
         self._listed = lists.selector()
         self._filters = filters
+        self._observer = observer
         _keep_freed_memory()
 
     def __call__(self, batch: RecordBatch) -> Prepared:
@@ -93,15 +112,21 @@ class Preparation:
         first = batch.records[0] if batch.records else None
         if isinstance(first, LeftOut) and all(record is first for record in batch.records):
             return _left_out(batch, first.reason)
-        now = iso_instant(self._clock())
-        prepared = Prepared(batch, 0, [], [], [], [], Counter(), {})
-        requests, ids, skipped, times, concerns = prepared.requests, prepared.message_ids, prepared.skipped, [""], []
+        prepared = Prepared(batch, 0, [], [], [], [""], [], [], Counter(), {})
+        blank = self._prepare_each(batch, prepared)
+        del prepared.times[0]
+        return _in_order(prepared._replace(records=len(batch.records) - blank))
+
+    def _prepare_each(self, batch: RecordBatch, prepared: Prepared) -> int:
+        """Put what becomes of each record into `prepared`, whose times begin with ""; return how many are blank."""
         # Every replayed message passes here, so the loop is written for speed: few calls, few look-ups.
-        loads, dumps, new, blank = orjson.loads, orjson.dumps, tuple.__new__, 0
-        _, map_message, check, max_body_bytes, _, time_of = self.api
-        categories = self._selection.content.consent
+        _, _, requests, ids, events, times, skipped, rejected, _, _ = prepared
+        _, map_message, check, max_body_bytes, _, time_of, event_of = self.api
+        loads, dumps, new, concerns, blank = orjson.loads, orjson.dumps, tuple.__new__, list[Concern](), 0
+        see, see_drafts = (None, None) if self._observer is None else (self._observer.message, self._observer.drafts)
         is_suppressed = None if self._lists.suppressed is None else self._lists.suppressed.has
         reason_against, filters = all_of((self._selection.for_object(batch.object.uri), self._listed)), self._filters
+        now = iso_instant(self._clock())
         for ordinal, record in enumerate(batch.records, batch.first):
             if record == b"":
                 blank += 1
@@ -115,11 +140,10 @@ class Preparation:
                     refuse_kind(message)
                 if "type" not in message and (letter := dead_letter_record(message)) is not None:
                     message, text = letter, to_json(letter)
+                if see is not None:
+                    see(ordinal, message)
                 if reason_against is not None and (against := reason_against(message)) is not None:
-                    skipped.append(Skipped(ordinal, against))
-                    if against is NO_CONSENT and (detail := unknown_categories(message, categories)) is not None:
-                        concerns.append(Concern(UNKNOWN_CATEGORY, detail))
-                        _count(ordinal, concerns, prepared)
+                    self._leave_out(ordinal, message, against, prepared)
                     continue
                 message_id = message.get("messageId")  # before filters can take it away
                 if filters is not None and (message := filters(message)).__class__ is str:
@@ -127,10 +151,7 @@ class Preparation:
                     continue
                 drafts = map_message(message)
                 if not drafts:
-                    if message.get("type") not in _TYPES:
-                        concerns.append(Concern(UNKNOWN_TYPE, f"{message.get('type')!r} is no type of a message"))
-                        self._note(ordinal, concerns, prepared)
-                    skipped.append(Skipped(ordinal, NOT_SUBSCRIBED))
+                    self._leave_to_nobody(ordinal, message, prepared)
                     continue
                 if len(drafts) > 1:
                     drafts = _side_by_side(drafts)
@@ -159,23 +180,37 @@ class Preparation:
                     requests.append(new(Request, ((ordinal,), part, "POST", path, wire, users, (text,))))
                     times.append(time)
                     ids.append(message_id)
+                    events.append(body.get("event", "") if event_of is None else event_of(body))
                 if concerns:
                     self._note(ordinal, concerns, prepared)
+                if see_drafts is not None:
+                    see_drafts(drafts)
             except (MalformedError, UnmappableError) as error:
-                while requests and requests[-1].ordinals[0] == ordinal:
-                    del requests[-1], times[-1], ids[-1]
+                _take_back(ordinal, prepared)
                 concerns.clear()
-                prepared.rejected.append(Rejected(ordinal, error.reason, str(error), text_of(record)))
+                rejected.append(Rejected(ordinal, error.reason, str(error), text_of(record)))
             except NotTakenError as error:
                 skipped.append(Skipped(ordinal, error.reason))
-        del times[0]
-        prepared = prepared._replace(records=len(batch.records) - blank)
-        if times == sorted(times):  # as nearly all archives have them
-            return prepared
-        order = sorted(range(len(times)), key=times.__getitem__)
-        return prepared._replace(
-            requests=[requests[index] for index in order], message_ids=[ids[index] for index in order]
-        )
+        return blank
+
+    def _leave_out(self, ordinal: int, message: Message, reason: str, prepared: Prepared) -> None:
+        """Skip a message that is not meant, and say so where its consent speaks of other categories."""
+        prepared.skipped.append(Skipped(ordinal, reason))
+        if reason is NO_CONSENT:
+            detail = unknown_categories(message, self._selection.content.consent)
+            if detail is not None:
+                self._count(ordinal, [Concern(UNKNOWN_CATEGORY, detail)], prepared)
+
+    def _leave_to_nobody(self, ordinal: int, message: Message, prepared: Prepared) -> None:
+        """Skip a message that no subscription takes.
+
+        Raises:
+            UnmappableError: it is strict, and of no type that there is.
+        """
+        if message.get("type") not in _TYPES:
+            detail = f"{message.get('type')!r} is no type of a message"
+            self._note(ordinal, [Concern(UNKNOWN_TYPE, detail)], prepared)
+        prepared.skipped.append(Skipped(ordinal, NOT_SUBSCRIBED))
 
     def _note(self, ordinal: int, concerns: list[Concern], prepared: Prepared) -> None:
         """Count a record's concerns, each rule once, and forget them; or refuse the record.
@@ -185,7 +220,37 @@ class Preparation:
         """
         if self._strict:
             raise UnmappableError(*concerns[0])
-        _count(ordinal, concerns, prepared)
+        self._count(ordinal, concerns, prepared)
+
+    def _count(self, ordinal: int, concerns: list[Concern], prepared: Prepared) -> None:
+        details = dict(reversed(concerns))
+        for rule, detail in details.items():
+            prepared.warnings[rule] += 1
+            prepared.examples.setdefault(rule, Example(ordinal, detail))
+        if self._observer is not None:
+            self._observer.concerns(ordinal, details)
+        concerns.clear()
+
+
+def _take_back(ordinal: int, prepared: Prepared) -> None:
+    """Take back the requests of a record that is refused after all."""
+    _, _, requests, ids, events, times, *_ = prepared
+    while requests and requests[-1].ordinals[0] == ordinal:
+        del requests[-1], ids[-1], events[-1], times[-1]
+
+
+def _in_order(prepared: Prepared) -> Prepared:
+    """Bring requests into the order of their times."""
+    times = prepared.times
+    if times == sorted(times):  # as nearly all archives have them
+        return prepared
+    order = sorted(range(len(times)), key=times.__getitem__)
+    return prepared._replace(
+        requests=[prepared.requests[index] for index in order],
+        message_ids=[prepared.message_ids[index] for index in order],
+        events=[prepared.events[index] for index in order],
+        times=[times[index] for index in order],
+    )
 
 
 def _side_by_side(drafts: Sequence[Draft]) -> list[Draft]:
@@ -202,14 +267,7 @@ def names(drafts: Sequence[Draft], is_suppressed: Callable[[str], bool]) -> bool
 def _left_out(batch: RecordBatch, reason: str) -> Prepared:
     """Return a batch of rows that were not even read: they are left out all together."""
     skipped = [Skipped(ordinal, reason) for ordinal in range(batch.first, batch.next)]
-    return Prepared(batch, len(skipped), [], [], skipped, [], Counter(), {})
-
-
-def _count(ordinal: int, concerns: list[Concern], prepared: Prepared) -> None:
-    for rule, detail in dict(reversed(concerns)).items():
-        prepared.warnings[rule] += 1
-        prepared.examples.setdefault(rule, Example(ordinal, detail))
-    concerns.clear()
+    return Prepared(batch, len(skipped), [], [], [], [], skipped, [], Counter(), {})
 
 
 def _odd_time(timestamp: object, latest: str, concerns: list[Concern]) -> str:

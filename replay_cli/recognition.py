@@ -41,5 +41,7 @@ def leave_out_duplicates(prepared: Prepared, window: Window) -> Prepared:
     return prepared._replace(
         requests=[prepared.requests[index] for index in left],
         message_ids=[prepared.message_ids[index] for index in left],
+        events=[prepared.events[index] for index in left],
+        times=[prepared.times[index] for index in left],
         skipped=[*prepared.skipped, *(Skipped(ordinal, DUPLICATE) for ordinal in sorted(found))],
     )

@@ -21,7 +21,7 @@ from replay_cli.settlement import Pending
 
 _LAUNCH_PAD_SECONDS = 0.1
 """Attempts may be declared to the checkpoint this long before the cap lets them go: enough to hide a commit."""
-_BOARDING_SECONDS = 0.25
+BOARDING_SECONDS = 0.25
 """Connections may be made this long before they are needed: enough to hide a handshake, not a crowd of idle ones."""
 
 
@@ -56,7 +56,7 @@ class Sending:
         self._cap = cap
         self._fair_use = fair_use
         self._budget = budget
-        self._boarding = asyncio.Semaphore(2 + int(cap.rps * _BOARDING_SECONDS))
+        self._boarding = asyncio.Semaphore(2 + int(cap.rps * BOARDING_SECONDS))
         self._launch_pad = asyncio.Semaphore(2 + int(cap.rps * _LAUNCH_PAD_SECONDS))
         self.is_open = True
         self._stopped = False
@@ -65,10 +65,12 @@ class Sending:
     def hold(self) -> None:
         """Let nothing leave; who is on the way out comes back unsent."""
         self.is_open = False
+        self._ledger.begin_pause()
 
     def release(self) -> None:
         """Let attempts leave again."""
         self.is_open = True
+        self._ledger.end_pause()
 
     def stop(self) -> None:
         """Let nothing leave any more, and wake those who wait."""
@@ -94,9 +96,10 @@ class Sending:
         pending.attempts += 1
         keys = pending.keys()
         intended = left = False
+        left_at = 0.0
 
         async def gate() -> None:
-            nonlocal intended, left
+            nonlocal intended, left, left_at
             if self._budget is not None:  # before anything is intended: it may take a minute
                 self._require(probe)
                 await self._budget.take(*weigh(pending.request.body))
@@ -108,8 +111,7 @@ class Sending:
                 await self._cap.take()
                 self._require(probe)
             self._at_gate.discard(task)
-            left = True
-            self._note_departure(pending.request)
+            left, left_at = True, self._note_departure(pending.request)
             if not probe:
                 self.disembark()
 
@@ -132,6 +134,7 @@ class Sending:
             self.in_flight -= left
             if not (left or probe):
                 self.disembark()
+        self._note_reply(pending, reply, left_at)
         return Attempt(reply, keys if intended else [])
 
     async def ask(self, request: Request) -> Reply:
@@ -140,8 +143,7 @@ class Sending:
         async def gate() -> None:
             await self._cap.take()
             self._require(probe=True)
-            self._cap.meter.mark()
-            self._ledger.note_peak(self._cap.meter.peak)
+            self._ledger.note_peak(self._cap.meter.mark())
 
         try:
             return await self._transport.attempt(request, gate)
@@ -159,11 +161,23 @@ class Sending:
         else:
             pending.attempts -= 1
 
-    def _note_departure(self, request: Request) -> None:
-        self._cap.meter.mark()
-        self._ledger.note_peak(self._cap.meter.peak)
+    def _note_departure(self, request: Request) -> float:
+        """Count an attempt that leaves now; return when that is, in the loop's seconds."""
+        now = asyncio.get_running_loop().time()
+        self._ledger.note_departure(self._cap.meter.mark())
         users: Sequence[str] = request.users
         if len(request.ordinals) > 1:  # the Data API knows people by their user ids alone
             users = [lane for lane in users if lane[0] == "u"]
-        self._fair_use.mark(users, asyncio.get_running_loop().time())
+        self._fair_use.mark(users, now)
         self.in_flight += 1
+        return now
+
+    def _note_reply(self, pending: Pending, reply: Reply, left_at: float) -> None:
+        """Count an attempt that has ended; `left_at` is 0 for one that never left."""
+        timeline = self._ledger.timeline
+        if not left_at:
+            timeline.note_unsent()
+        elif reply.failure is None:
+            timeline.note_latency(asyncio.get_running_loop().time() - left_at)
+        if pending.attempts - pending.withdrawn > 1:
+            timeline.note_retry()

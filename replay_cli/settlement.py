@@ -15,6 +15,7 @@ from replay_cli.ledger.changes import (
     hashes_in_row,
     number_of,
 )
+from replay_cli.ledger.content import composition
 from replay_cli.ledger.group import AttemptKey, DeadLetter, ParkedRequest, PartOutcome
 from replay_cli.ledger.ledger import Ledger
 from replay_cli.ledger.objects import ObjectState
@@ -153,6 +154,8 @@ class Settlement:
             _settled_at_once(prepared, len(repeated)),
             [_rejection(work.id, rejected, unit) for rejected in prepared.rejected],
         )
+        going = taken.keys() - repeated if known or repeated else None
+        self._ledger.count_content(composition(prepared.requests, prepared.events, prepared.times, going))
         examples = prepared.examples.items()
         self._ledger.keep_examples(work.id, unit, ((rule, *example) for rule, example in examples))
         if numbers:

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from functools import cache
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,10 +18,15 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
 
 @pytest.fixture(scope="session")
 def s3_server() -> "Iterator[S3Server]":
-    from tests.support.s3_server import S3Server  # boto3 loads slowly: only tests that ask for S3 wait for it
+    from botocore.loaders import create_loader  # boto3 loads slowly: only tests that ask for S3 wait for it
 
-    with S3Server() as server:
-        yield server
+    from tests.support.s3_server import S3Server
+
+    with pytest.MonkeyPatch.context() as patch:
+        # Each source has a session of its own, which would read what botocore knows of S3 from its files again.
+        patch.setattr("botocore.session.create_loader", cache(create_loader))
+        with S3Server() as server:
+            yield server
 
 
 @pytest.fixture

@@ -15,7 +15,10 @@ PURE = {"segment", "moengage"}
 PURE_CONDUCTORS = {"bundling", "job", "policy", "preparation", "profiling"}
 EDGES = {"archive", "delivery", "ledger", "report", "sandbox"}
 CONDUCTORS = {"dry_run", "outlook", "redriving", "replay", "validation"}
-HANDS = {"engines", "parking", "reading", "recognition", "sending", "settlement", "standstill", "workshop"}
+HANDS = {
+    *{"engines", "fetching", "intake", "judgement", "pacing", "parking", "reading", "recognition", "sending"},
+    *{"settlement", "standstill", "traffic", "workshop"},
+}
 """The conductor's hands: they know the ledger and the transport, and have no tasks."""
 WORDS = {"model", "errors"}
 
@@ -49,13 +52,14 @@ MAY_HAVE_TASKS = {
     "ledger/ledger.py",  # its thread for the group commit
     "cli/wiring.py",  # shows the progress
     "archive/patience.py",  # what blocks on a network, so that nobody has to wait for it
-    "engines.py",  # processes of this machine or of a cluster, for validations
+    "engines/processes.py",  # processes of this machine, for validations
     "workshop.py",  # prepares in a process beside this one
     "delivery/transport.py",  # replaces a connection that is closed while it waits at the gate
 }
 HEAVY = {
     *{"aiohttp", "aiolimiter", "asyncio", "boto3", "botocore", "isal"},
-    *{"datasketches", "distributed", "jinja2", "numpy", "orjson", "pyarrow", "pygal", "rich.progress", "sqlite3", "uvloop"},
+    *{"datasketches", "distributed", "jinja2", "numpy", "orjson", "pyarrow", "pygal", "rich.progress"},
+    *{"sqlite3", "uvloop"},
 }
 
 MODULES = sorted(ROOT.rglob("*.py"))

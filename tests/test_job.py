@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from replay_cli.errors import UsageError
-from replay_cli.job import Job, dead_letter_path
+from replay_cli.job import Job, dead_letter_path, refuse
 
 CHECKPOINT = Path("job.ckpt")
 JOB = Job(("/logs/a", "/logs/b"), "https://api-01.moengage.com", "W1", {"api": "actions", "strict": False})
@@ -81,16 +81,26 @@ def test_another_job_is_refused_naming_the_difference(changes: dict[str, Any], e
         ({}, {"project_name": "x"}, "--project-name was not set until now in this job and is x here"),
         ({"project_name": "x"}, {}, "--project-name was x until now in this job and is not set here"),
         ({"event": ["a", "b"]}, {"event": ["a"]}, "--event was a, b until now in this job and is a here"),
-        ({"a": 1, "b": 1}, {"a": 2, "b": 2}, "--a was 1"),
+        ({"only_ids": "blake2b:1"}, {}, "--only-ids was a list until now in this job and is not set here"),
+        (
+            {"except_ids": "blake2b:1"},
+            {"except_ids": "blake2b:2"},
+            "--except-ids was another list until now in this job",
+        ),
+        (
+            {"a": 1, "b": 1},
+            {"a": 2, "b": 2},
+            "--a was 1 until now in this job and is 2 here; --b was 1 until now in this job and is 2 here",
+        ),
     ],
 )
-def test_another_setting_is_refused_naming_the_option(then: Any, now: Any, said: str) -> None:
-    first, *_ = JOB._replace(settings=now).differences(JOB._replace(settings=then))
+def test_other_settings_are_refused_naming_all_the_options(then: Any, now: Any, said: str) -> None:
+    differences = JOB._replace(settings=now).differences(JOB._replace(settings=then))
     with pytest.raises(UsageError) as raised:
-        first.refuse()
-    assert str(raised.value).startswith(said)
-    assert str(raised.value).endswith(
-        "use the same again, go on with the new one with --amend REASON, or begin a new job with --restart"
+        refuse(differences)
+    new = "new one" if len(differences) == 1 else "new ones"
+    assert str(raised.value) == (
+        f"{said}: use the same again, go on with the {new} with --amend REASON, or begin a new job with --restart"
     )
 
 

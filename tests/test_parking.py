@@ -38,7 +38,9 @@ class ParkingAgainstAList(RuleBasedStateMachine):
     @rule(lane=st.sampled_from("abcd"), in_memory=st.integers(0, 40))
     def want(self, lane: str, in_memory: int) -> None:
         wanted = any(lane in lanes for lanes in self.parked) and in_memory <= 16
-        assert self.parking.want(lane, in_memory) == wanted
+        self.parking.bell.clear()
+        self.parking.want(lane, in_memory)
+        assert self.parking.bell.is_set() == wanted
         assert self.parking.has_wanted or not wanted
 
     @invariant()
@@ -64,12 +66,29 @@ TestParkingAgainstAList = ParkingAgainstAList.TestCase
 def test_wanted_lanes_are_given_once_and_can_be_wanted_again() -> None:
     parking = Parking({"a": 3, "b": 1}, 3)
     for lane in ("b", "a", "b"):
-        assert parking.want(lane, 0)
-    assert parking.take_wanted() == ["b", "a"]
-    assert (parking.take_wanted(), parking.has_wanted) == ([], False)
+        parking.want(lane, 0)
+    assert parking.begin_fetch() == ["b", "a"]
+    assert (parking.begin_fetch(), parking.has_wanted) == ([], False)
     parking.want_again(["a"])
     assert parking.has_wanted
-    assert parking.take_wanted() == ["a"]
+    assert parking.begin_fetch() == ["a"]
+
+
+def test_users_who_went_back_during_a_fetch_are_known_until_the_next_one() -> None:
+    parking = Parking({}, 0)
+    parking.note_gone_back(["a", "b"])
+    assert parking.is_overtaken(["c", "b"])
+    assert not parking.is_overtaken(["c"])
+    parking.begin_fetch()
+    assert not parking.is_overtaken(["a", "b"])
+
+
+def test_parked_requests_hold_reading_up_only_once_they_may_return(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("replay_cli.parking.MOST_PARKED", 1)
+    parking = Parking({"a": 1}, 1)
+    assert not parking.holds_reading_up
+    parking.may_return.set()
+    assert parking.holds_reading_up
 
 
 def test_it_is_full_when_too_many_are_parked(monkeypatch: pytest.MonkeyPatch) -> None:

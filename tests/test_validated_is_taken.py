@@ -1,4 +1,4 @@
-"""What validation lets through, MoEngage as documented takes: the sandbox, which checks independently, refuses nothing."""
+"""What validation lets through is taken: the sandbox, which checks what is documented on its own, refuses nothing."""
 
 import json
 from typing import Any
@@ -21,9 +21,8 @@ ACCOUNT = Account.of(WORKSPACE, "key")
 
 TEXTS = st.one_of(
     st.text(max_size=8),
-    st.sampled_from(
-        ["", "null", "Guest", "0", "-1", "x", "n/a", "https://example.com/" + "a" * 600, "y" * 600, "\ud800"]
-    ),
+    st.just("\ud800"),
+    st.sampled_from(["", "null", "Guest", "0", "-1", "x", "n/a", "https://a.example/" + "a" * 600, "y" * 600]),
 )
 NAMES = st.one_of(st.text(max_size=6), st.sampled_from(["id", "_id", "", "moe_x", "a.b", "$set", "n" * 201, "email"]))
 SCALARS = st.one_of(

@@ -4,7 +4,7 @@ A `Source` (`source`) lists the objects under some locations, page by page in re
 the one for files, directories and globs, `s3` the one for buckets (`s3_client` asks, `s3_errors` says what went wrong,
 `s3_listing` finds what is wanted day by day, `s3_reading` streams ahead), `locations` picks the source for what was
 typed, `combined` makes one of several, and `selected` tells of Parquet's row groups, by their `statistics`, which need
-not be read. `reader.read` takes one object to
+not be read. `portions` portions the objects out among several readers. `reader.read` takes one object to
 `RecordBatch`es: it finds the format from the first bytes (`formats`), decompresses (`compression`), and takes
 lines (`lines`) or rows (`parquet`, with `columns`) out of it. Everything is streamed, and damage is a
 `DamagedObjectError` after all that was readable before it.

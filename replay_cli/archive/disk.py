@@ -59,7 +59,7 @@ class DiskSource:
             return None
         except OSError as error:
             raise FatalError(f"{uri} cannot be read: {error.strerror or error}") from error
-        return _object(path, status) if stat.S_ISREG(status.st_mode) else None
+        return _resolved(path, status) if stat.S_ISREG(status.st_mode) else None
 
     def expect(self, objects: Sequence[ArchiveObject]) -> None:
         """See `Source`: a disk reads ahead by itself."""
@@ -131,7 +131,7 @@ def _take(path: Path, location: str, ignored: set[str]) -> Iterator[ArchiveObjec
         root = path.resolve()
         yield from _walk(root, root, ignored)
     elif stat.S_ISREG(status.st_mode):
-        yield _object(path, status)
+        yield _resolved(path, status)
     else:
         raise UsageError(f"{path}: not a regular file, so a stopped run could not go on with it")
 
@@ -140,22 +140,25 @@ def _walk(folder: Path, root: Path, ignored: set[str]) -> Iterator[ArchiveObject
     folders = [folder]
     while folders:
         for entry in _entries(folders.pop()):
-            path = Path(entry.path)
             if entry.name.startswith((".", "_")):
                 ignored.add(entry.path)
             elif entry.is_dir(follow_symlinks=False):
-                folders.append(path)
-            elif is_archive_name(entry.name) and _is_file_below(path, root):
-                yield _object(path, _status(path))
+                folders.append(Path(entry.path))
+            elif not is_archive_name(entry.name):
+                ignored.add(entry.path)
+            elif entry.is_file(follow_symlinks=False):  # nearly all: there is no link to follow, from the root on
+                yield _object(entry.path, _status(entry))
+            elif _is_file_below(path := Path(entry.path), root):
+                yield _resolved(path, _status(path))
             else:
                 ignored.add(entry.path)
 
 
-def _status(path: Path) -> os.stat_result:
+def _status(path: Path | os.DirEntry[str]) -> os.stat_result:
     try:
         return path.stat()
     except OSError as error:
-        raise FatalError(f"{path} cannot be read: {error.strerror}") from None
+        raise FatalError(f"{os.fspath(path)} cannot be read: {error.strerror}") from None
 
 
 def _entries(folder: Path) -> list[os.DirEntry[str]]:
@@ -173,8 +176,11 @@ def _is_file_below(path: Path, root: Path) -> bool:
         return False
 
 
-def _object(path: Path, status: os.stat_result) -> ArchiveObject:
-    uri = str(path.resolve())
+def _resolved(path: Path, status: os.stat_result) -> ArchiveObject:
+    return _object(str(path.resolve()), status)
+
+
+def _object(uri: str, status: os.stat_result) -> ArchiveObject:
     try:
         uri.encode()
     except UnicodeEncodeError:

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 
 from replay_cli.archive.columns import is_text, plain_values, raw_texts
 from replay_cli.archive.lines import oversized
+from replay_cli.archive.portions import WHOLE, Share
 from replay_cli.archive.statistics import make_known_of
 from replay_cli.errors import DamagedObjectError, FatalError
 from replay_cli.model import (
@@ -56,6 +57,7 @@ def row_batches(
     start: int,
     selector: RowsSelector | None = None,
     edges: Collection[int] = (),
+    share: Share = WHOLE,
 ) -> Iterator[RecordBatch]:
     """Give the batches of a Parquet object from the row `start`, the edge of a batch.
 
@@ -68,6 +70,7 @@ def row_batches(
         start: where to begin.
         selector: decides for row groups by what is known of them; None: all are read.
         edges: where to cut what is left out, besides where it is cut by itself.
+        share: the part that is wanted: the row groups that begin in it.
 
     Raises:
         DamagedObjectError: after the batches of everything before the damage; or the columns are no messages.
@@ -81,7 +84,8 @@ def row_batches(
             parquet = _opened(file, _buffer_bytes(preferred, columns), parquet.metadata)
         total = max(parquet.metadata.num_rows, 1)
         cuts = sorted(edges)
-        for first, records in _records(parquet, reading, start, _against(obj, parquet, reading, selector), cuts):
+        against = _against(obj, parquet, reading, selector)
+        for first, records in _records(parquet, reading, start, against, cuts, share):
             consumed = obj.size * (first + len(records)) // total
             yield RecordBatch(obj, first, records, Unit.ROW, consumed)
     except MemoryError as error:  # Arrow's is one too: the machine's trouble, not the object's
@@ -115,14 +119,14 @@ def _against(obj: ArchiveObject, parquet: pq.ParquetFile, reading: _Reading, sel
 
 
 def _records(
-    parquet: pq.ParquetFile, reading: _Reading, start: int, against: Against, edges: list[int]
+    parquet: pq.ParquetFile, reading: _Reading, start: int, against: Against, edges: list[int], share: Share
 ) -> Iterator[tuple[int, list[Record]]]:
     """Give the records of batches, with the ordinals of the first ones."""
     until = 0
     for group in range(parquet.num_row_groups):
         about = parquet.metadata.row_group(group)
         first, until = until, until + about.num_rows
-        if until <= start:
+        if until <= start or not share.has(first, parquet.metadata.num_rows):
             continue
         reason = against(about)
         if reason is None:

@@ -15,6 +15,7 @@ from replay_cli.archive.compression import (
 )
 from replay_cli.archive.formats import HEAD_BYTES, Format, sniff, unknown_format
 from replay_cli.archive.lines import line_batches
+from replay_cli.archive.portions import WHOLE, Share
 from replay_cli.archive.selected import SelectedSource
 from replay_cli.archive.source import Source
 from replay_cli.errors import DamagedObjectError, FatalError
@@ -30,7 +31,9 @@ _STREAMS: dict[Format, tuple[Open, Open]] = {
 """What decompresses, and what does after it found damage."""
 
 
-def read(source: Source, obj: ArchiveObject, start: int = 0, edges: Collection[int] = ()) -> Iterator[RecordBatch]:
+def read(
+    source: Source, obj: ArchiveObject, start: int = 0, edges: Collection[int] = (), share: Share = WHOLE
+) -> Iterator[RecordBatch]:
     """Give the batches of an object from its record `start` on, which must be the edge of a batch or the end.
 
     What comes before is passed over without being parsed; the batches that follow are those of a full read.
@@ -42,6 +45,7 @@ def read(source: Source, obj: ArchiveObject, start: int = 0, edges: Collection[i
         start: the ordinal of the first record.
         edges: where batches begin and end that an earlier run has left open: with another selection (`--amend`) it
             may have read what is left out here, and cut it into more batches.
+        share: the part of the object that is wanted. Damage in a later one is not found.
 
     Raises:
         DamagedObjectError: it cannot be read, or not beyond a point: then after all batches before it.
@@ -53,13 +57,13 @@ def read(source: Source, obj: ArchiveObject, start: int = 0, edges: Collection[i
             from replay_cli.archive.parquet import row_batches  # pyarrow is heavy, and rarely needed
 
             selector = source.rows_selector(obj) if isinstance(source, SelectedSource) else None
-            yield from row_batches(obj, file, start, selector, edges)
+            yield from row_batches(obj, file, start, selector, edges, share)
         elif stored is Format.UNKNOWN:
             raise DamagedObjectError(obj.uri, unknown_format(_head(file)))
         else:
             text = _text(obj, stored, pieces(file, *_STREAMS[stored]))
             try:
-                yield from line_batches(obj, text, start, file.tell)
+                yield from share.batches(line_batches(obj, text, start, file.tell))
             except UnsteadyError:
                 raise FatalError(
                     f"{obj.uri} came differently when it was read again: what brings it here changes bytes, and what "

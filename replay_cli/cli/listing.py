@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from replay_cli.cli.list_file import MESSAGE_IDS, PEOPLE, ListFile
 from replay_cli.errors import UsageError
 from replay_cli.report.terminal import count
-from replay_cli.segment.ids import IdSet
+from replay_cli.segment.ids import IdSet, Number
 from replay_cli.segment.lists import SUPPRESSED, SUPPRESSED_BY_EMAIL, Lists, person
 
 ONLY_IDS, EXCEPT_IDS, SUPPRESS = "only_ids", "except_ids", "suppress"
@@ -83,17 +83,21 @@ class Listing:
         return {name: ids for name, ids in both.items() if ids is not None}
 
 
-def listing_from(values: Mapping[str, Any]) -> Listing:
+def listing_from(values: Mapping[str, Any], number: Number = hash) -> Listing:
     """Read the files that the values of `list_options` name; where a command has not all of them, the others.
+
+    Args:
+        values: click's, by option.
+        number: what the sets of ids hash with: `ids.portable` where they go to other processes.
 
     Raises:
         UsageError: a file cannot be read or understood, or --only-ids names an empty one.
     """
     only, except_ = values.get(ONLY_IDS), values.get(EXCEPT_IDS)
     listing = Listing(
-        None if only is None else _message_ids("--only-ids", Path(only)),
-        None if except_ is None else _message_ids("--except-ids", Path(except_)),
-        _people([Path(path) for path in values.get(SUPPRESS) or ()]),
+        None if only is None else _message_ids("--only-ids", Path(only), number),
+        None if except_ is None else _message_ids("--except-ids", Path(except_), number),
+        _people([Path(path) for path in values.get(SUPPRESS) or ()], number),
     )
     if listing.only is not None and not len(listing.only.ids):
         raise UsageError(f"--only-ids {only}: is empty, so nothing could be meant: list at least one message id")
@@ -191,7 +195,7 @@ def _explain(people: People, members: int) -> list[str]:
     return lines
 
 
-def _message_ids(option: str, path: Path) -> MessageIds:
+def _message_ids(option: str, path: Path, number: Number) -> MessageIds:
     file, hash_ = ListFile(option, path, MESSAGE_IDS), hashlib.blake2b(digest_size=_DIGEST_BYTES)
 
     def blocks() -> Iterator[list[str]]:
@@ -200,11 +204,11 @@ def _message_ids(option: str, path: Path) -> MessageIds:
                 hash_.update(b"\n".join([entry.encode() for entry in entries.ids]) + b"\n")
             yield entries.ids
 
-    ids = IdSet(chain.from_iterable(blocks()))
+    ids = IdSet(chain.from_iterable(blocks()), number)
     return MessageIds(file.path, f"blake2b:{hash_.hexdigest()}", ids)
 
 
-def _people(paths: Sequence[Path]) -> People:
+def _people(paths: Sequence[Path], number: Number) -> People:
     if not paths:
         return People()
     files = [ListFile("--suppress", path, PEOPLE) for path in paths]
@@ -219,7 +223,7 @@ def _people(paths: Sequence[Path]) -> People:
             addresses += sum("@" in entry for entry in entries.alone)
             yield [person(entry) for entry in entries.ids]
 
-    ids = IdSet(chain.from_iterable(blocks()))
+    ids = IdSet(chain.from_iterable(blocks()), number)
     return People(tuple(file.path for file in files), addresses, ids)
 
 

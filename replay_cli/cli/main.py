@@ -11,6 +11,7 @@ from replay_cli import __version__
 from replay_cli.errors import ReplayError
 
 _COMMANDS = {
+    "validate": "Say what of an archive can be sent, and how long it would take.",
     "run": "Re-send an archive to MoEngage.",
     "resume": "Go on with a job from its checkpoint, with its stored settings.",
     "redrive": "Send the dead letters of a job again.",

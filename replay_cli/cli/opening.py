@@ -13,7 +13,7 @@ from rich.console import Console
 from replay_cli.archive import Source, warm_up
 from replay_cli.cli.session import Pages, Plan, Session, ToDo
 from replay_cli.errors import FatalError, PausedError, UsageError
-from replay_cli.job import CHECKPOINTS, Difference, Job, dead_letter_path
+from replay_cli.job import CHECKPOINTS, Difference, Job, dead_letter_path, refuse
 from replay_cli.ledger.changes import Changed
 from replay_cli.ledger.objects import FINISHED, ObjectState
 from replay_cli.ledger.store import Store
@@ -113,7 +113,7 @@ def changes_of(job: Job, store: Store, session: Session) -> list[Difference]:
     job.require_same(stored, store.path)
     differences = job.differences(stored)
     if differences and session.amend is None:
-        differences[0].refuse()
+        refuse(differences)
     skipped = store.tallies().get("skipped", {})
     for difference in differences:
         _require_nothing_left_out(difference, skipped, store)

@@ -58,5 +58,7 @@ def command(context: click.Context, /, checkpoint: Path, **values: Any) -> None:
     """
     from replay_cli.cli.redriving import redrive_job
 
+    if values["report"] is not None and values["dry_run"]:
+        raise click.UsageError("--report is of what was sent, and a dry run sends nothing: give one of both")
     given = {name for name in values if context.get_parameter_source(name) is not ParameterSource.DEFAULT}
     redrive_job(checkpoint, values, given)

@@ -8,15 +8,16 @@ import orjson
 from rich.table import Table
 
 from replay_cli.cli.destination import Destination
+from replay_cli.cli.executing import redrive
 from replay_cli.cli.preparing import preparation
-from replay_cli.cli.running import make_session, stored_job
-from replay_cli.cli.wiring import redrive
+from replay_cli.cli.reporting import require_report
+from replay_cli.cli.running import finish, make_session, stored_job
 from replay_cli.delivery.budget import Allowance
 from replay_cli.ledger.redrive import IN_DOUBT, Which
 from replay_cli.ledger.store import Store
 from replay_cli.redriving import take_dead_letters
-from replay_cli.report.summary import EXIT_INCOMPLETE, EXIT_OK, exit_code
-from replay_cli.report.terminal import count, error_console, print_json, print_summary
+from replay_cli.report.summary import EXIT_INCOMPLETE, EXIT_OK, Summary, exit_code
+from replay_cli.report.terminal import count, error_console
 
 
 def redrive_job(path: Path, values: dict[str, Any], given: set[str]) -> NoReturn:
@@ -32,15 +33,18 @@ def redrive_job(path: Path, values: dict[str, Any], given: set[str]) -> NoReturn
         _show(path, which, values, given)
     limit = values["limit"]
     job, values, listing = stored_job(path, values, given)
+    require_report(values["report"], job.sources, path)
     session = make_session(values | {"limit": None}, Destination(job.endpoint, job.workspace_id), listing)
     summary = redrive(path, which, limit, session, error_console())
-    print_summary(error_console(), summary)
-    if values["as_json"]:
-        print_json(summary)
+    finish(summary, _code(summary), values, path)
+
+
+def _code(summary: Summary) -> int:
+    """Return the exit code of a redrive: what else there is of the job is not its business."""
     if summary["state"] != "complete":
-        raise click.exceptions.Exit(exit_code(summary))
+        return exit_code(summary)
     run = summary["run"]["records"]
-    raise click.exceptions.Exit(EXIT_INCOMPLETE if run["dead_lettered"] or run["left"] else EXIT_OK)
+    return EXIT_INCOMPLETE if run["dead_lettered"] or run["left"] else EXIT_OK
 
 
 def _show(path: Path, which: Which, values: dict[str, Any], given: set[str]) -> NoReturn:

@@ -71,6 +71,8 @@ def command(**values: Any) -> None:
 
     if values["output"] is not None and not values["dry_run"]:
         raise click.UsageError("--output goes with --dry-run")
+    if values["report"] is not None and values["dry_run"]:
+        raise click.UsageError("--report is of what was sent: for what would be, use `replay validate SOURCE --report`")
     if values["amend"] is not None:
         values["amend"] = " ".join(values["amend"].split())
         if not values["amend"]:

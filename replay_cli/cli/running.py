@@ -1,6 +1,7 @@
 """What `run` and `resume` do once their options are read."""
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from secrets import randbits
 from typing import Any, NoReturn
@@ -9,16 +10,19 @@ import click
 
 from replay_cli.archive import canonical, open_source
 from replay_cli.cli.destination import Destination, api_key, choose
+from replay_cli.cli.elsewhere import require_elsewhere
+from replay_cli.cli.executing import execute
 from replay_cli.cli.listing import Listing, listing_from, read_again
 from replay_cli.cli.opening import checkpoint_path
 from replay_cli.cli.planning import describe
 from replay_cli.cli.preparing import preparation
+from replay_cli.cli.reporting import report_run, require_report
 from replay_cli.cli.selecting import s3_options, selection_from
 from replay_cli.cli.session import Plan, Session
 from replay_cli.cli.shaping import explain, shape
-from replay_cli.cli.wiring import execute
 from replay_cli.delivery.budget import Allowance
 from replay_cli.delivery.transport import tls_context
+from replay_cli.dry_run import DryRun
 from replay_cli.errors import FatalError, UsageError
 from replay_cli.job import Job
 from replay_cli.ledger.changes import Changed
@@ -27,7 +31,6 @@ from replay_cli.policy import BulkRefused, DeadLetterLimit, InDoubt, OnExhausted
 from replay_cli.report.summary import Summary, exit_code
 from replay_cli.report.terminal import error_console, print_json, print_summary
 from replay_cli.segment.duplicates import Window
-from replay_cli.dry_run import DryRun
 
 _PACE = (
     *("rps", "concurrency", "timeout", "retry_for", "max_attempts", "in_doubt", "on_exhausted"),
@@ -44,7 +47,9 @@ def run_job(values: dict[str, Any]) -> NoReturn:
     listing = listing_from(values)
     job = Job(_sources(values), destination.endpoint, destination.workspace_id, _settings(values) | listing.settings())
     path = checkpoint_path(job, values["checkpoint"], values["name"])
-    _finish(execute(job, path, make_session(values, destination, listing), error_console()), values["as_json"])
+    require_report(values["report"], job.sources, path)
+    summary = execute(job, path, make_session(values, destination, listing), error_console())
+    finish(summary, exit_code(summary), values, path)
 
 
 def resume_job(path: Path, values: dict[str, Any], given: set[str]) -> NoReturn:
@@ -56,8 +61,10 @@ def resume_job(path: Path, values: dict[str, Any], given: set[str]) -> NoReturn:
         given: the names of those that were given, rather than left at their defaults.
     """
     job, values, listing = stored_job(path, values, given)
+    require_report(values["report"], job.sources, path)
     session = make_session(values, Destination(job.endpoint, job.workspace_id), listing)
-    _finish(execute(job, path, session, error_console()), values["as_json"])
+    summary = execute(job, path, session, error_console())
+    finish(summary, exit_code(summary), values, path)
 
 
 def stored_job(path: Path, values: dict[str, Any], given: set[str]) -> tuple[Job, dict[str, Any], Listing]:
@@ -83,23 +90,15 @@ def dry_run(values: dict[str, Any]) -> NoReturn:
     listing = listing_from(values)
     job = Job(_sources(values), destination.endpoint, destination.workspace_id, _settings(values) | listing.settings())
     console = error_console()
-    _require_elsewhere(values["output"], job.sources)
+    require_elsewhere("--output", values["output"], job.sources)
     for line in (*job.selection.explain(), *explain(job.settings), *listing.explain()):
         console.print(line, highlight=False, markup=False)
     source = open_source(job.sources, job.selection, s3_options(values))
     endpoint = "" if destination.is_sandbox else destination.endpoint
     window = None if values["dedupe"] is None else Window(values["dedupe"], randbits(64))
     run = DryRun(source, preparation(job, listing.lists, _allowance(values)), endpoint, values["limit"], window)
-    _finish(run.go(values["output"], console), values["as_json"])
-
-
-def _require_elsewhere(output: Path | None, sources: tuple[str, ...]) -> None:
-    """Refuse to write where is read: an archive would be destroyed, or found anew as a part of itself."""
-    if output and str(output).startswith("s3:"):
-        raise UsageError(f"--output {output}: it is written to a file on disk")
-    path = output.resolve() if output else None
-    if path and any(Path(source) in (path, *path.parents) for source in sources):
-        raise UsageError(f"--output {output} is, or lies in, what is read: name a file elsewhere")
+    summary = run.go(values["output"], console)
+    finish(summary, exit_code(summary), values)
 
 
 def _sources(values: dict[str, Any]) -> tuple[str, ...]:
@@ -157,8 +156,16 @@ def _ask(plan: Plan) -> None:
         raise FatalError("nothing was sent")
 
 
-def _finish(summary: Summary, as_json: bool) -> NoReturn:
+def finish(summary: Summary, code: int, values: Mapping[str, Any], checkpoint: Path | None = None) -> NoReturn:
+    """Print a summary, write the report that was asked for, and exit.
+
+    Args:
+        summary: the job's.
+        code: the exit code, unless the report fails.
+        values: the command's options.
+        checkpoint: where the job's memory is; None: it has none, and no report.
+    """
     print_summary(error_console(), summary)
-    if as_json:
+    if values["as_json"]:
         print_json(summary)
-    raise click.exceptions.Exit(exit_code(summary))
+    raise click.exceptions.Exit(code if checkpoint is None else report_run(values["report"], checkpoint, summary, code))

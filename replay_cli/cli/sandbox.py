@@ -64,16 +64,15 @@ def command(faults: BinaryIO | None, spool: Path | None, **values: Any) -> None:
     Its API key is SANDBOX_API_KEY, or `sandbox`. It listens on this machine only, keeps what it
     receives on disk, and answers questions at /_sandbox/received and /_sandbox/stats.
     """
-    from replay_cli.sandbox import serve
+    from replay_cli.sandbox import Sandbox, serve
 
-    serving = serve(
-        on_listening=lambda url: click.echo(f"sandbox listening on {url}"),
+    sandbox = Sandbox(
         api_key=os.environ.get("SANDBOX_API_KEY", "sandbox"),
         faults=b"[]" if faults is None else faults.read(),
         spool=spool,
         **values,
     )
-    asyncio.run(_run_until_signal(serving))
+    asyncio.run(_run_until_signal(serve(sandbox, lambda url: click.echo(f"sandbox listening on {url}"))))
 
 
 async def _run_until_signal(serving: Coroutine[None, None, None]) -> None:

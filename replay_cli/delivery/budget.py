@@ -38,6 +38,11 @@ def bucket(per_minute: int) -> float:
     return float(max(1, int(per_minute * _BUCKET_SHARE))) if per_minute else 0.0
 
 
+def refill(per_minute: int) -> float:
+    """Return what the bucket gets back a second: with a full one, no rolling minute has more than its share."""
+    return max(per_minute - bucket(per_minute), 1.0) / MINUTE
+
+
 class Budget:
     """Lets requests go as far as users and events last, in the order in which they ask.
 
@@ -72,5 +77,4 @@ def _limiter(per_minute: int) -> AsyncLimiter | None:
     if not per_minute:
         return None
     size = bucket(per_minute)
-    refill = max(per_minute - size, 1.0) / MINUTE
-    return AsyncLimiter(size, size / refill)
+    return AsyncLimiter(size, size / refill(per_minute))

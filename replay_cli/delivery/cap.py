@@ -50,14 +50,15 @@ class RateMeter:
         self.peak = 0
         self.total = 0
 
-    def mark(self) -> None:
-        """Count one attempt, now."""
+    def mark(self) -> int:
+        """Count one attempt, now; return how many left within the last second."""
         now = self._clock()
         recent = self._recent
         recent.append(now)
         self._forget(now)
         self.total += 1
         self.peak = max(self.peak, len(recent))
+        return len(recent)
 
     def per_second(self) -> int:
         """Return how many attempts left within the last second."""
@@ -76,6 +77,9 @@ class Cap:
     The quota is shared with live traffic, so a 429 says that there is less of it for us: the rate is halved, and
     grows back by a twentieth of `rps` a second (additive increase, multiplicative decrease).
 
+    The bucket begins full, so that the first attempt waits its turn: a run before this one may have let its last one
+    leave just before it was killed.
+
     Args:
         rps: attempts a second, more than 0.
     """
@@ -86,7 +90,7 @@ class Cap:
         self.meter = RateMeter()
         self._limiter = _limiter(rps)
         self._turn = asyncio.Lock()
-        self._exchanged = False
+        self._is_fresh = True
         self._grows_at = 0.0
         self._slowed_until = 0.0
 
@@ -98,9 +102,9 @@ class Cap:
         async with self._turn:  # one at a time at the limiter, so that it can be exchanged for another
             if self.rate < self.rps:
                 self._grow()
-            if self._exchanged:
-                self._exchanged = False
-                # It begins full: a fresh bucket on top of what has just left would be a burst.
+            if self._is_fresh:
+                self._is_fresh = False
+                # It begins full: an empty bucket on top of what has just left would be a burst.
                 await self._limiter.acquire(self._limiter.max_rate)
             await self._limiter.acquire()
 
@@ -127,7 +131,7 @@ class Cap:
     def _set_rate(self, rate: float) -> None:
         self.rate = rate
         self._limiter = _limiter(rate)
-        self._exchanged = True
+        self._is_fresh = True
 
 
 def _limiter(rate: float) -> AsyncLimiter:

@@ -9,6 +9,8 @@ from typing import NamedTuple
 
 import orjson
 
+from replay_cli.ledger.content import Pairs
+from replay_cli.ledger.timeline import Interval
 from replay_cli.model import Request
 
 # One statement each, however many there are: between two of them this thread would wait for Python's lock, and a bulk
@@ -124,6 +126,12 @@ class Group:
     """Parked requests that are settled"""
     dead_letters: list[DeadLetter] = field(default_factory=list)
     replies: Counter[str] = field(default_factory=Counter)
+    content: Pairs = field(default_factory=Counter)
+    """(event, day) → records of the batches that are new"""
+    intervals: list[Interval] = field(default_factory=list)
+    """Of the timeline, as they are now; they come with what they count"""
+    thin_at: float = 0.0
+    """POSIX seconds: the timeline is thinned as of then (0: not now)"""
     peak: int = 0
     seen: float = 0.0
     """POSIX seconds when the run was alive (0: no news): a killed run's duration is known by it"""

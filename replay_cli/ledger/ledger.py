@@ -15,11 +15,13 @@ from typing import TypeVar
 
 from replay_cli.errors import FatalError
 from replay_cli.ledger.changes import Carried, Changed, SentBefore
+from replay_cli.ledger.content import Pairs
 from replay_cli.ledger.dead_letters import DeadLetterFile
 from replay_cli.ledger.group import MOST_EXAMPLES, AttemptKey, DeadLetter, Group, ParkedRequest, PartOutcome, Seen
 from replay_cli.ledger.objects import Listed, ObjectState
 from replay_cli.ledger.parked import Loaded
 from replay_cli.ledger.store import Store
+from replay_cli.ledger.timeline import WIDTH, Timeline
 from replay_cli.ledger.watermark import ObjectProgress, OpenBatch
 from replay_cli.model import ArchiveObject, Request
 
@@ -33,6 +35,8 @@ _MOST_DETAIL = 300
 """Characters of an example's detail that are kept."""
 SEEN_EVERY = 1.0
 """Seconds between notes that the run is alive."""
+_THIN_EVERY = 600.0
+"""Seconds between two thinnings of the timeline."""
 
 
 @dataclass(slots=True)
@@ -60,6 +64,7 @@ class Ledger:
 
     def __init__(self, store: Store, letters: DeadLetterFile, on_failure: Callable[[FatalError], None]) -> None:
         self.book = Book()
+        self.timeline = Timeline()
         self.failure: FatalError | None = None
         self._store = store
         self._letters = letters
@@ -75,6 +80,8 @@ class Ledger:
         self._commit: asyncio.Future[None] | None = None
         self._last_commit = 0.0
         self._next_seen = 0.0
+        self._next_thinning = 0.0
+        self._beat: asyncio.TimerHandle | None = None
         self._peak = 0
         self._examples: Counter[str] = Counter()
         self._next_place = store.next_place()
@@ -173,6 +180,10 @@ class Ledger:
         progress.open(batch)
         self._touch(progress)
 
+    def count_content(self, content: Pairs) -> None:
+        """Count what the records of a new batch are sent as; to be told together with the batch."""
+        self._group.content.update(content)
+
     def keep_message_ids(self, batch: OpenBatch, hashes: bytes, left_out: bytes | None) -> None:
         """Keep the hashes of a new batch's message ids, with the bitmap of those that were sent before."""
         self._group.message_ids.append((batch.object_id, batch.first, hashes, left_out))
@@ -239,6 +250,7 @@ class Ledger:
         self._group.concluded.extend(keys)
         self._group.replies[label] += 1
         self.book.replies[label] += 1
+        self.timeline.note_reply(label)
         if doubt is not None:
             at = time.time()
             self._group.in_doubt.extend((*key, at, doubt) for key in keys)
@@ -328,6 +340,11 @@ class Ledger:
         await self._told()
         await self._in_thread(self._store.release_heads)
 
+    def note_departure(self, per_second: int) -> None:
+        """Count an attempt that leaves, as one of so many within a second."""
+        self.timeline.note_departure(per_second)
+        self.note_peak(per_second)
+
     def note_peak(self, peak: int) -> None:
         """Remember the highest count of attempts in any rolling second."""
         if peak > self._peak:
@@ -336,6 +353,28 @@ class Ledger:
     def _tally(self, object_id: int, outcome: str, reason: str, n: int) -> None:
         self._group.tallies[object_id, outcome, reason] += n
         self.book.records[outcome, reason] += n
+        if outcome == "delivered":
+            self.timeline.note_delivered(n)
+
+    # -- pauses -----------------------------------------------------------------------------------------------
+
+    def begin_pause(self) -> None:
+        """Note that all are held back; the time passes into the timeline although nothing else happens."""
+        if self._beat is None:
+            now = time.time()
+            self.timeline.begin_pause(now)
+            self._beat = self._loop.call_later(WIDTH - now % WIDTH, self._pass_interval)
+
+    def _pass_interval(self) -> None:
+        self._beat = self._loop.call_later(WIDTH - time.time() % WIDTH, self._pass_interval)
+        self._schedule()
+
+    def end_pause(self) -> None:
+        """Note that they may go again."""
+        if self._beat is not None:
+            self._beat.cancel()
+            self._beat = None
+            self.timeline.end_pause(time.time())
 
     def _touch(self, progress: ObjectProgress) -> None:
         self._moved[progress.object_id] = progress
@@ -361,9 +400,14 @@ class Ledger:
     def _seal(self) -> Group:
         """Close the gathered group, with the state of everything that it touches as of now."""
         group, self._group = self._group, Group()
+        now = time.time()
         if self._last_commit >= self._next_seen:
             self._next_seen = self._last_commit + SEEN_EVERY
-            group.seen = time.time()
+            group.seen = now
+        if now >= self._next_thinning:
+            self._next_thinning = group.thin_at = now
+            self._next_thinning += _THIN_EVERY
+        group.intervals = self.timeline.take(now)
         for progress in self._moved.values():
             if progress.advance():
                 group.watermarks.append((progress.watermark, progress.object_id))
@@ -392,8 +436,13 @@ class Ledger:
             self._on_failure(self.failure)
             self._durable.set()
         durable.set()
-        if self._group or self._moved or self._changed:
+        if self._has_news:
             self._schedule()
+
+    @property
+    def _has_news(self) -> bool:
+        """Whether anything was told that no commit has taken yet; what the timeline counts comes with the rest."""
+        return bool(self._group or self._moved or self._changed)
 
     async def has_room(self) -> None:
         """Return when no more dead letters and parked requests wait for a commit than memory should hold.
@@ -415,7 +464,7 @@ class Ledger:
 
     async def _told(self) -> None:
         """Return when what was told before this call is durable, whatever is told meanwhile."""
-        if self._group or self._moved or self._changed:
+        if self._has_news:
             durable = self._durable
             self._schedule()
             await durable.wait()
@@ -428,7 +477,8 @@ class Ledger:
         Raises:
             FatalError: it cannot be made so.
         """
-        while self.failure is None and (self._commit is not None or self._group or self._moved or self._changed):
+        self.end_pause()  # what holds everybody back ends with the run
+        while self.failure is None and (self._commit is not None or self._has_news or self.timeline.has_news):
             if self._commit is None:
                 self._begin_commit()
             if self._commit is not None:
@@ -438,6 +488,7 @@ class Ledger:
 
     def close(self) -> None:
         """End the ledger's thread; the store may be used elsewhere again."""
-        if self._timer is not None:
-            self._timer.cancel()
+        for timer in (self._timer, self._beat):
+            if timer is not None:
+                timer.cancel()
         self._thread.shutdown()

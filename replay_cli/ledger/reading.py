@@ -3,10 +3,15 @@
 import json
 import sqlite3
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from replay_cli.errors import BookError, FatalError
+from replay_cli.ledger import intervals
+from replay_cli.ledger.content import Content, read_content
+from replay_cli.ledger.timeline import Interval
+from replay_cli.ledger.undelivered import undelivered
 
 
 class Reading:
@@ -22,9 +27,24 @@ class Reading:
         self._db = connection
 
     def _rows(self, sql: str, *parameters: Any) -> list[Any]:
-        """Ask for all rows; SQLite's errors are translated here, as a failing disk."""
-        try:
+        """Ask for all rows."""
+        with self._asking():
             return self._db.execute(sql, parameters).fetchall()
+
+    @contextmanager
+    def unchanging(self) -> Iterator[None]:
+        """Let all answers within be of one moment, though the job goes on meanwhile."""
+        self._rows("BEGIN")
+        try:
+            yield
+        finally:
+            self._rows("COMMIT")
+
+    @contextmanager
+    def _asking(self) -> Iterator[None]:
+        """Translate SQLite's errors, as a failing disk."""
+        try:
+            yield
         except sqlite3.DatabaseError as error:
             if error.sqlite_errorcode == sqlite3.SQLITE_NOTADB:
                 raise  # `Store.open` says what the file is instead
@@ -159,10 +179,26 @@ class Reading:
     def runs(self) -> list[dict[str, Any]]:
         """Return the job's runs, oldest first."""
         cursor = self._db.execute(
-            "SELECT id, kind, started, seen, state, reason, pid, host, version FROM run ORDER BY id"
+            "SELECT id, kind, started, seen, state, reason, pid, host, version, user FROM run ORDER BY id"
         )
         names = [column[0] for column in cursor.description]
         return [dict(zip(names, row, strict=True)) for row in cursor]
+
+    def timeline(self) -> list[Interval]:
+        """Return what happened when, oldest first."""
+        with self._asking():
+            return intervals.read(self._db)
+
+    def content(self) -> Content:
+        """Return what the records that became requests are."""
+        with self._asking():
+            return read_content(self._db)
+
+    def undelivered(self) -> list[dict[str, Any]]:
+        """Return what was rejected or given up, by reason, with a few records each: see `undelivered`."""
+        book = self.tallies()
+        with self._asking():
+            return undelivered(self._db, book)
 
     def verify_book(self, *, complete: bool = False) -> None:
         """Check that for each object `read = delivered + skipped + rejected + dead_lettered + pending`.

@@ -189,7 +189,8 @@ CREATE TABLE run (
     pid INTEGER NOT NULL,
     host TEXT NOT NULL,
     version TEXT NOT NULL,
-    kind TEXT NOT NULL DEFAULT 'run'
+    kind TEXT NOT NULL DEFAULT 'run',
+    user TEXT NOT NULL DEFAULT ''
 );
 
 -- Settings that were changed in mid-job, knowingly.

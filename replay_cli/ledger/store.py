@@ -6,51 +6,38 @@ one group of changes: the book and the watermark can never disagree.
 
 import json
 import os
+import pwd
 import socket
 import sqlite3
 from array import array
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from errno import EEXIST
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 from replay_cli import __version__
 from replay_cli.errors import FatalError, UsageError
-from replay_cli.ledger import changes, objects, parked, redrive, suppressing
-from replay_cli.ledger.changes import Changed, SentBefore
-from replay_cli.ledger.group import (
-    Group,
-    PartOutcome,
-    add_counts,
-    apply_attempts,
-    apply_letters,
-    apply_parked,
-    apply_progress,
-)
-from replay_cli.ledger.objects import Listed, ObjectState
+from replay_cli.ledger import changes, intervals, parked, redrive, suppressing
+from replay_cli.ledger.content import apply_content
+from replay_cli.ledger.group import Group, add_counts, apply_attempts, apply_letters, apply_parked, apply_progress
 from replay_cli.ledger.parked import Loaded, ParkedBefore
-from replay_cli.ledger.reading import Reading
 from replay_cli.ledger.redrive import Block, Letter, Which
+from replay_cli.ledger.registry import Registry
 from replay_cli.ledger.seen import apply_seen, last_seen
-from replay_cli.ledger.watermark import OpenBatch
-from replay_cli.model import ArchiveObject, Request
+from replay_cli.ledger.upgrading import SCHEMA_VERSION, UPGRADABLE, schema, stand_in, upgrade
+from replay_cli.model import Request
 
 APPLICATION_ID = 0x52504C59  # "RPLY", so that `file` and we know a checkpoint when we see one
-SCHEMA_VERSION = 4
 OUTCOMES = ("delivered", "skipped", "rejected", "dead_lettered")
 
 
-class Store(Reading):
+class Store(Registry):
     """One checkpoint file: `create` a new one, or `open` one that is there."""
 
     def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
         super().__init__(path, connection)
         self.run_id = 0
-        self._unlisted: set[int] = set()
-        self._frontier = ("", "")
         self._window_size: int | None = None
 
     @classmethod
@@ -88,7 +75,7 @@ class Store(Reading):
             with store._errors():
                 _make_durable(store._db)
                 store._db.executescript(
-                    f"BEGIN IMMEDIATE;\n{files(__package__).joinpath('schema.sql').read_text()}\n"
+                    f"BEGIN IMMEDIATE;\n{schema()}\n"
                     f"PRAGMA application_id={APPLICATION_ID};\nPRAGMA user_version={SCHEMA_VERSION};\nCOMMIT;"
                 )
                 store.set_meta(job=json.dumps(job))
@@ -111,9 +98,11 @@ class Store(Reading):
         except sqlite3.Error as error:
             raise UsageError(f"{path} cannot be opened ({error})") from None
         try:
-            store._require_checkpoint()
+            version = store._require_checkpoint()
             if not read_only:
                 _make_durable(store._db)
+            if version == UPGRADABLE:
+                (stand_in if read_only else upgrade)(store._db)
         except sqlite3.DatabaseError as error:
             store.close()
             if error.sqlite_errorcode == sqlite3.SQLITE_NOTADB:
@@ -124,51 +113,24 @@ class Store(Reading):
             raise
         return store
 
-    def _require_checkpoint(self) -> None:
+    def _require_checkpoint(self) -> int:
+        """Return the format of a checkpoint that can be used, one way or the other."""
         application, version = self._value("PRAGMA application_id"), self._value("PRAGMA user_version")
         if application == 0 and version == 0 and not self._value("SELECT count(*) FROM sqlite_master"):
             raise UsageError(f"{self.path} is an empty file, not a replay checkpoint: remove it and run again")
         if application != APPLICATION_ID:
             raise UsageError(f"{self.path} is not a replay checkpoint")
-        if version != SCHEMA_VERSION:
+        if version not in (UPGRADABLE, SCHEMA_VERSION):
             raise UsageError(
                 f"{self.path} was written by another version of replay (format {version}): go on with that one, or "
                 "begin anew where no checkpoint is"
             )
+        return int(version)
 
     def close(self) -> None:
         self._db.close()
 
-    @contextmanager
-    def _errors(self) -> Iterator[None]:
-        """Translate SQLite's errors, here only: a full or failing disk stops the run."""
-        try:
-            yield
-        except (sqlite3.IntegrityError, sqlite3.ProgrammingError):
-            raise  # a bug of ours, no disk's fault
-        except sqlite3.Error as error:
-            raise FatalError(
-                f"cannot write the checkpoint {self.path} ({error}); nothing more is sent. "
-                "Free or repair the disk and run the same command again"
-            ) from None
-
-    @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with self._errors():
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._db
-                self._db.execute("COMMIT")
-            except BaseException:
-                if self._db.in_transaction:
-                    self._db.execute("ROLLBACK")
-                raise
-
     # -- what the job is ------------------------------------------------------------------------------------
-
-    def set_meta(self, **values: Any) -> None:
-        with self._transaction() as db:
-            db.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", [(k, str(v)) for k, v in values.items()])
 
     def amend(self, job: Mapping[str, Any], reason: str, at: float, changes_: Iterable[tuple[str, str, str]]) -> None:
         """Go on with other settings from here: `changes_` are (setting, before, after), as people read them."""
@@ -182,11 +144,11 @@ class Store(Reading):
     def start_run(self, now: float, pace: Mapping[str, Any], kind: str = "run") -> None:
         """Note that a run (or a redrive) begins: who, where, which version, at which pace."""
         self.set_meta(pace=json.dumps(dict(pace)))
-        row = (now, now, "running", "", os.getpid(), socket.gethostname(), __version__, kind)
+        row = (now, now, "running", "", os.getpid(), socket.gethostname(), __version__, kind, _user())
         with self._transaction() as db:
             cursor = db.execute(
-                "INSERT INTO run (started, seen, state, reason, pid, host, version, kind) "
-                "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO run (started, seen, state, reason, pid, host, version, kind, user) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 row,
             )
             self.run_id = int(cursor.lastrowid or 0)
@@ -195,91 +157,6 @@ class Store(Reading):
         with self._transaction() as db:
             row = (now, state, reason, self.run_id)
             db.execute("UPDATE run SET seen = ?, state = ?, reason = ? WHERE id = ?", row)
-
-    # -- objects --------------------------------------------------------------------------------------------
-
-    def begun(self, changed: Changed) -> list[ObjectState]:
-        """Return the objects to look at before any other: those in progress, as they were begun."""
-        with self._errors():
-            return objects.begun(self._db, changed)
-
-    def take_found(self, state: ObjectState, found: ArchiveObject | None, changed: Changed) -> ObjectState:
-        """Take an object that was begun as it is now (None: it is gone); see `objects.take_found`.
-
-        Raises:
-            UsageError: it changed after a part of it was sent.
-            FatalError: it is gone, after a part of it was sent.
-        """
-        with self._transaction() as db:
-            return objects.take_found(db, state, found, changed)
-
-    def begin_listing(self, settings: Mapping[str, Any]) -> None:
-        """Get ready for `register`; what was listed for other settings, and not begun, is forgotten.
-
-        For other ones than the job's, too: an amendment that is given up once it was listed leaves nothing behind.
-        """
-        listed_for = json.dumps(dict(settings), sort_keys=True)
-        with self._transaction() as db:
-            if self.meta("listed_for") not in (None, listed_for):
-                objects.drop_waiting(db)
-            db.execute("INSERT OR REPLACE INTO meta VALUES ('listed_for', ?)", (listed_for,))
-            self._unlisted = objects.waiting_numbers(db)
-            self._frontier = ("", "")
-            db.execute("INSERT OR REPLACE INTO meta VALUES ('listing', '1')")
-
-    @property
-    def has_unlisted(self) -> bool:
-        """Whether something waits to be read that was not listed so far."""
-        return bool(self._unlisted)
-
-    def register(self, page: Sequence[Listed]) -> int:
-        """Take a page of the listing in; return how many stored bytes of it wait to be read."""
-        with self._transaction() as db:
-            self._frontier = max([self._frontier, *((listed.order, listed.object.uri) for listed in page)])
-            return objects.register(db, page, self._unlisted)
-
-    def end_listing(self, ignored: int) -> None:
-        """Note that everything was listed, and how many names were left alone."""
-        with self._transaction() as db:
-            objects.end_listing(db, self._unlisted)
-            db.execute("INSERT OR REPLACE INTO meta VALUES ('ignored', ?)", (str(ignored),))
-            db.execute("INSERT OR REPLACE INTO meta VALUES ('listing', '0')")
-
-    def waiting(self, limit: int = -1) -> list[ObjectState]:
-        """Return the next objects that were listed and not begun, at most so many."""
-        with self._errors():
-            return objects.waiting(self._db, limit, self._frontier)
-
-    def next_place(self) -> int:
-        """Return the place of the next object that is begun."""
-        return int(self._value("SELECT coalesce(max(place), 0) + 1 FROM object"))
-
-    def open_batches(self, object_id: int) -> dict[int, OpenBatch]:
-        """Return an object's batches above the watermark, by their first ordinal."""
-        rows = self._db.execute(
-            "SELECT object, first, next, unsettled, settled FROM batch WHERE object = ?", (object_id,)
-        )
-        return {row[1]: OpenBatch(*row) for row in rows}
-
-    def settled_parts(self, object_id: int) -> dict[tuple[int, int], PartOutcome]:
-        """Return how requests of records that are not settled ended, by (ordinal, part)."""
-        rows = self._db.execute(
-            "SELECT ordinal, part, reason, detail, status FROM settled_part WHERE object = ?", (object_id,)
-        )
-        return {(ordinal, part): PartOutcome(*outcome) for ordinal, part, *outcome in rows}
-
-    def doubts(self, object_id: int, watermark: int) -> dict[tuple[int, int], int]:
-        """Return how many attempts at an (ordinal, part) at or above the watermark ended in doubt."""
-        rows = self._db.execute(
-            "SELECT ordinal, part, count(*) FROM in_doubt WHERE object = ? AND ordinal >= ? GROUP BY 1, 2",
-            (object_id, watermark),
-        )
-        return {(ordinal, part): n for ordinal, part, n in rows}
-
-    def sent_before(self, object_id: int) -> SentBefore:
-        """Return what earlier versions of an object have sent, less what its batches read so far have met of it."""
-        with self._errors():
-            return changes.sent_before(self._db, object_id)
 
     def begin_window(self, size: int) -> Iterator["array[int]"]:
         """Give the numbers of the last messages seen, at most so many, oldest first; from now on no more are kept.
@@ -311,6 +188,10 @@ class Store(Reading):
             apply_attempts(db, group)
             apply_parked(db, group)
             apply_letters(db, group.dead_letters)
+            apply_content(db, group.content)
+            intervals.write(db, self.run_id, group.intervals)
+            if group.thin_at:
+                intervals.thin(db, group.thin_at)
             if group.seen:
                 db.execute("UPDATE run SET seen = ? WHERE id = ?", (group.seen, self.run_id))
             if group.peak:
@@ -393,6 +274,7 @@ class Store(Reading):
                     "SELECT object, ordinal, part, attempt, at, 'interrupted' FROM intent"
                 )
                 attempts = self._value("SELECT count(*) FROM (SELECT DISTINCT object, part, attempt, at FROM intent)")
+                intervals.add_interrupted(db, attempts, self._value("SELECT max(at) FROM intent"))
                 db.execute("DELETE FROM intent")
                 add_counts(db, Counter({"interrupted": attempts}))
         return count
@@ -409,6 +291,14 @@ def _connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
         check_same_thread=False,
         timeout=30,
     )
+
+
+def _user() -> str:
+    """Return who runs this, as the operating system knows them; "" where it does not."""
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:  # a container's made-up user
+        return ""
 
 
 def _make_durable(db: sqlite3.Connection) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from replay_cli.model import Message
 from replay_cli.moengage.actions import actions_mapping
-from replay_cli.moengage.bulk import bulk_mapping
+from replay_cli.moengage.bulk import bulk_event, bulk_mapping
 from replay_cli.moengage.classic import classic_mapping
 from replay_cli.moengage.mapping import Api, Draft, Mapping
 from replay_cli.moengage.packing import packer
@@ -30,7 +30,8 @@ def make_api(settings: Settings[str, Any], workspace_id: str, *, most_users: int
     existing = settings.get("update_existing_only", False)
     if name == BULK:
         mapping = bulk_mapping(workspace_id, update_existing_only=existing, stamp=stamp)
-        return Api(name, mapping, make_check(name), MAX_BULK_BYTES, packer(most_users, most_events, MAX_BULK_BYTES))
+        pack = packer(most_users, most_events, MAX_BULK_BYTES)
+        return Api(name, mapping, make_check(name), MAX_BULK_BYTES, pack, event_of=bulk_event)
     if name == CLASSIC:
         project = settings.get("project_name", "")
         mapping = classic_mapping(workspace_id, project, update_existing_only=existing, stamp=stamp)

@@ -55,6 +55,12 @@ def bulk_mapping(
     return map_message
 
 
+def bulk_event(body: dict[str, Any]) -> str:
+    """Return the name of the event in a record's body; "" for what updates a user."""
+    actions: list[dict[str, str]] = body["elements"][0].get("actions", ())
+    return actions[0]["action"] if actions else ""
+
+
 def bulk_path(workspace_id: str) -> str:
     """Return the path of the bulk endpoint."""
     return f"/v1/transition/{quote(workspace_id, safe='')}"

@@ -21,7 +21,7 @@ from replay_cli.moengage.slips import find_slip
 from replay_cli.moengage.subscriptions import DEFAULT_IDENTIFY, DEFAULT_TRACK, FIELDS, REQUIRED, Subscription, offered
 from replay_cli.moengage.wishes import NotTomlError, read_wishes
 from replay_cli.segment.json_places import place_of, place_of_key, place_within
-from replay_cli.segment.kit import MappingError, compile_mapping
+from replay_cli.segment.kit import MappingError, WrongKeyError, compile_mapping
 from replay_cli.segment.pointed import PointedError
 from replay_cli.segment.triggers import compile_trigger
 
@@ -143,7 +143,8 @@ def _read_subscription(text: str, path: _Path, given: dict[str, Any]) -> Subscri
     try:
         compile_mapping(settings.fields)
     except MappingError as error:
-        raise PointedError(error.problem, text, settings.place_of(error.where)) from None
+        place = settings.place_of_key if isinstance(error, WrongKeyError) else settings.place_of
+        raise PointedError(error.problem, text, place(error.where)) from None
     if (slip := find_slip(settings.fields)) is not None:
         raise PointedError(slip.problem, text, settings.place_of(slip.where))
     subscription = Subscription(action, trigger, settings.fields)

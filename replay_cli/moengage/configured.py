@@ -125,12 +125,7 @@ def _track(payload: _Payload) -> _Body:
         properties = None
     if project != "" and (project := coerce_string(project, "project_name", problems)):
         properties = {**(properties or {}), "moe_project_name": project}
-    if timestamp.__class__ is not str or not is_usual_date(timestamp):
-        timestamp = coerce_timestamp(timestamp, problems)
-    if update.__class__ is not bool:
-        update = coerce_boolean(update, "update_existing_only", problems)
-    if problems:
-        refuse(problems)
+    timestamp, update = _ending(timestamp, update, problems)
     body = {
         "type": kind,
         "user_id": user,
@@ -161,12 +156,7 @@ def _identify(payload: _Payload) -> _Body:
     context = _context(app, os, library, problems)
     if anonymous.__class__ is not str or not anonymous:
         anonymous = coerce_nullable_string(anonymous, "anonymousId", problems)
-    if timestamp.__class__ is not str or not is_usual_date(timestamp):
-        timestamp = coerce_timestamp(timestamp, problems)
-    if update.__class__ is not bool:
-        update = coerce_boolean(update, "update_existing_only", problems)
-    if problems:
-        refuse(problems)
+    timestamp, update = _ending(timestamp, update, problems)
     body = {
         "type": kind,
         "user_id": user,
@@ -177,6 +167,17 @@ def _identify(payload: _Payload) -> _Body:
         "update_existing_only": update,
     }
     return {key: value for key, value in body.items() if value is not ABSENT} if ABSENT in body.values() else body
+
+
+def _ending(timestamp: Any, update: Any, problems: list[str]) -> tuple[Any, Any]:
+    """Coerce what both bodies end with; refuse a message in which anything was wrong."""
+    if timestamp.__class__ is not str or not is_usual_date(timestamp):
+        timestamp = coerce_timestamp(timestamp, problems)
+    if update.__class__ is not bool:
+        update = coerce_boolean(update, "update_existing_only", problems)
+    if problems:
+        refuse(problems)
+    return timestamp, update
 
 
 def _context(app: Any, os: Any, library: Any, problems: list[str]) -> dict[str, Any]:

@@ -48,7 +48,8 @@ class Api(NamedTuple):
     """One way to hand messages to MoEngage.
 
     `max_body_bytes` holds for each request; without `pack`, every draft is a request of its own. `time_of` tells when
-    a draft's body says that it happened, for mappings that may take another time than the message's.
+    a draft's body says that it happened, for mappings that may take another time than the message's. `event_of` tells
+    the name of the event in a draft's body, "" for what updates a user; without it that is the body's `event`.
     """
 
     name: str
@@ -57,3 +58,4 @@ class Api(NamedTuple):
     max_body_bytes: int
     pack: Pack | None = None
     time_of: Callable[[dict[str, Any]], object] | None = None
+    event_of: Callable[[dict[str, Any]], str] | None = None

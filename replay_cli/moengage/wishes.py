@@ -72,11 +72,10 @@ def _subscription(text: str, table: str, given: Any) -> Subscription:
     keys = tuple(key for key in _PROBLEMS if key in default.settings or key not in _SETTINGS)
     for key, value in given.items():
         if key not in keys:
-            problem: str | None = f"there is no {key!r} in [{table}]: {offered(key, keys)}"
-        else:
-            problem = _PROBLEMS[key](value)
-        if problem:
+            problem = f"there is no {key!r} in [{table}]: {offered(key, keys)}"
             raise PointedError(problem, text, _place(text, table, key))
+        if wrong := _PROBLEMS[key](value):
+            raise PointedError(f"{key}: {wrong}", text, _place(text, table, key))
     if twice := set(given.get("drop", ())) & set(given.get("rename", ())):
         problem = f"{min(twice)!r} is both renamed and dropped"
         raise PointedError(problem, text, _place(text, table, "drop"))

@@ -1,33 +1,55 @@
 """The summary for people: one table that shows how the book closes, and what to look at next."""
 
-import os
 import sys
 from collections.abc import Iterator
-from contextlib import suppress
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any, TextIO, cast
+from typing import Any
 
 import orjson
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderResult
 from rich.table import Table
 from rich.text import Text
 
 from replay_cli.errors import FatalError
+from replay_cli.report.consoles import error_console, let_go, output_console
 from replay_cli.report.summary import Summary
 
+__all__ = [
+    "count",
+    "duration",
+    "error_console",
+    "let_go",
+    "output_console",
+    "print_job",
+    "print_json",
+    "print_summary",
+    "printable",
+    "size",
+]
+
 _STYLES = {"complete": "bold green", "running": "bold cyan", "paused": "bold yellow"}
-_UNWRAPPED = 400
-"""Columns of what is no terminal: a log's lines are searched, and must not be cut."""
 _WITH_REASONS = ("skipped", "rejected", "dead_lettered")
 
 
 def print_summary(console: Console, summary: Summary) -> None:
     """Print a job's summary."""
     console.print(_headline(summary), soft_wrap=True)
-    console.print(_book(summary))
+    console.print(_Trimmed(_book(summary)))
     for line in _remarks(summary):
         console.print(line, soft_wrap=True, highlight=False)
+
+
+class _Trimmed:
+    """A table without the blanks that fill its lines up to the longest one."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        for line in console.render_lines(self._table, options, pad=False):
+            text = Text.assemble(*((segment.text, segment.style or "") for segment in line), no_wrap=True)
+            text.rstrip()
+            yield text
 
 
 def print_job(console: Console, summary: Summary) -> None:
@@ -115,7 +137,7 @@ def _remarks(summary: Summary) -> Iterator[Text]:
         yield Text(printable(f"{rule}, for example {example['uri']} {place}: {example['detail']}"), style="dim")
     if summary["in_doubt"]:
         yield Text(
-            f"{summary['in_doubt']:,} attempts ended in doubt (perhaps sent, no answer seen): "
+            f"{count(summary['in_doubt'], 'attempt')} ended in doubt (perhaps sent, no answer seen): "
             f"replay status --in-doubt {summary['checkpoint']}",
             style="yellow",
         )
@@ -162,54 +184,15 @@ def size(bytes_: float) -> str:
     return f"{bytes_:.1f} TB"
 
 
-class _Forgiving:
-    """A stream whose reader may go away: what is shown must never stop what is done."""
-
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
-
-    def write(self, text: str) -> int:
-        try:
-            self._stream.write(text)
-        except (OSError, ValueError):
-            let_go(self._stream)
-        return len(text)
-
-    def flush(self) -> None:
-        try:
-            self._stream.flush()
-        except (OSError, ValueError):
-            let_go(self._stream)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._stream, name)
-
-
-def let_go(stream: TextIO) -> None:
-    """Write nothing more to a stream that cannot be written: what it still holds would fail again at the exit."""
-    with suppress(OSError, ValueError), Path(os.devnull).open("w") as nowhere:
-        os.dup2(nowhere.fileno(), stream.fileno())
-
-
-def error_console() -> Console:
-    """Return the console for progress, logs and tables: stderr, even when nobody reads it any more."""
-    width = None if sys.stderr is not None and sys.stderr.isatty() else _UNWRAPPED
-    return Console(file=cast("TextIO", _Forgiving(sys.stderr)), highlight=False, width=width)
-
-
-def output_console() -> Console:
-    """Return the console for what was asked for: stdout."""
-    return Console(highlight=False, width=None if sys.stdout is not None and sys.stdout.isatty() else _UNWRAPPED)
-
-
 def print_json(summary: Summary) -> None:
-    """Print a summary for machines, on stdout.
+    """Print a summary for machines, on stdout: UTF-8, whatever the locale.
 
     Raises:
         FatalError: stdout does not take it.
     """
     try:
-        sys.stdout.write(orjson.dumps(summary, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE).decode())
+        sys.stdout.flush()
+        sys.stdout.buffer.write(orjson.dumps(summary, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
         sys.stdout.flush()
     except (OSError, ValueError, AttributeError) as error:
         if sys.stdout is not None:

@@ -193,28 +193,12 @@ class Sandbox:
             self._spool.flush()
 
 
-async def serve(
-    *,
-    on_listening: Callable[[str], None],
-    workspace_id: str = "sandbox",
-    api_key: str = "sandbox",
-    port: int = 0,
-    host: str = "127.0.0.1",
-    rps: int = 500,
-    latency: float | tuple[float, float] = 0.0,
-    faults: RawProgramme = (),
-    spool: Path | str | None = None,
-    users_per_minute: int = DOCUMENTED.users,
-    events_per_minute: int = DOCUMENTED.events,
-) -> None:
+async def serve(sandbox: Sandbox, on_listening: Callable[[str], None]) -> None:
     """Run a sandbox until cancelled; `on_listening` is called with its url as soon as it answers.
 
     Raises:
-        UsageError: as `Sandbox`.
+        UsageError: its address or spool cannot be used.
     """
-    sandbox = Sandbox(
-        workspace_id, api_key, port, host, rps, latency, faults, spool, users_per_minute, events_per_minute
-    )
     async with sandbox:
         on_listening(sandbox.url)
         await asyncio.get_running_loop().create_future()

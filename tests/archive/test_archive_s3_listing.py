@@ -204,10 +204,18 @@ def test_what_a_console_puts_there_to_show_a_folder_is_no_object(store: Store) -
 # -- locations ------------------------------------------------------------------------------------------------
 
 
+@pytest.fixture(scope="module")
+def filled(s3_server: S3Server) -> str:
+    """A bucket with some of everything."""
+    bucket, keys = s3_server.make_bucket(), raw_logs(days=DAYS[:2], files=["a.gz", "_b.txt"])
+    s3_server.put(bucket, dict.fromkeys([*keys, "other/x.txt", "other/.y", "one.gz", "both"], BODY))
+    s3_server.put(bucket, {"both/c": BODY})  # not beside the other: SeaweedFS then loses it now and then
+    return bucket
+
+
 @pytest.fixture
-def archive(store: Store) -> Store:
-    store.put([*raw_logs(days=DAYS[:2], files=["a.gz", "_b.txt"]), "other/x.txt", "other/.y", "one.gz", "both"])
-    store.put(["both/c"])  # not beside the other: SeaweedFS then loses it now and then
+def archive(store: Store, filled: str) -> Store:
+    store.bucket = filled
     return store
 
 
@@ -417,29 +425,50 @@ def test_overlapping_locations_give_each_object_once_day_by_day(store: Store) ->
     assert pages[10:] == [["loose.gz", "other/loose.gz"]]
 
 
-def test_a_day_with_many_objects_comes_in_pages(store: Store) -> None:
-    names = [f"{number:04}.gz" for number in range(1500)]
-    store.put([*raw_logs([WEB], DAYS[:1], names), *raw_logs([APP], DAYS[:2])])
+NAMES = [f"{number:04}.gz" for number in range(PAGE_OBJECTS + 100)]
+CROWD = [*sorted([*raw_logs([WEB], DAYS[:1], NAMES), *raw_logs([APP], DAYS[:1])]), *raw_logs([APP], DAYS[1:2])]
+
+
+@pytest.fixture(scope="module")
+def crowd(s3_server: S3Server) -> str:
+    """A bucket with more in one folder than fits on a page: to put it there takes seconds."""
+    bucket = s3_server.make_bucket()
+    s3_server.put(bucket, dict.fromkeys(CROWD, BODY))
+    return bucket
+
+
+def test_a_day_with_many_objects_comes_in_pages(store: Store, crowd: str) -> None:
+    store.bucket = crowd
     pages = [store.named(page) for page in store.source("segment-logs").pages()]
-    assert [len(page) for page in pages] == [PAGE_OBJECTS, 501, 1]
-    first = sorted([*raw_logs([WEB], DAYS[:1], names), *raw_logs([APP], DAYS[:1])])
-    assert [key for page in pages for key in page] == [*first, *raw_logs([APP], DAYS[1:2])]
+    assert [len(page) for page in pages] == [PAGE_OBJECTS, 101, 1]
+    assert [key for page in pages for key in page] == CROWD
     assert len(store.proxy.prefixes) == len(LEVELS) + 2 + 2 + 2
 
 
-def test_overlapping_locations_give_each_object_once_where_a_page_ends_too(store: Store) -> None:
-    keys = raw_logs([WEB], DAYS[:1], [f"{number:04}.gz" for number in range(PAGE_OBJECTS + 1)])
-    store.put(keys)
-    assert store.keys("segment-logs", "segment-logs/*") == keys
+def test_overlapping_locations_give_each_object_once_where_a_page_ends_too(store: Store, crowd: str) -> None:
+    store.bucket = crowd
+    assert store.keys("segment-logs", "segment-logs/*") == CROWD
 
 
 ROW = PAGE_OBJECTS + 100
 
 
+@pytest.fixture(scope="module")
+def row(s3_server: S3Server) -> str:
+    """A bucket with a long row of objects: to put it there takes seconds."""
+    bucket, names = s3_server.make_bucket(), [*(f"m-{number:04}" for number in range(ROW)), "a", "z"]
+    s3_server.put(bucket, {f"flat/{name}.gz": BODY for name in names})
+    return bucket
+
+
 @pytest.fixture
-def flat(store: Store) -> Store:
-    store.put([*(f"flat/m-{number:04}.gz" for number in range(ROW)), "flat/a.gz", "flat/z.gz"])
-    return store
+def flat(store: Store, row: str) -> Iterator[Store]:
+    """That row; what a test puts beside it is gone afterwards."""
+    store.bucket, before = row, store.server.keys(row)
+    yield store
+    client = store.server.client()
+    for key in set(store.server.keys(row)).difference(before):
+        client.delete_object(Bucket=row, Key=key)
 
 
 def test_a_long_row_of_objects_comes_as_it_is_listed(flat: Store) -> None:

@@ -35,7 +35,7 @@ from tests.support.s3_server import S3Server
 NOISE = random.Random(4).randbytes(12_000_000)  # more than the buffers between server and client hold
 KEY = "a.gz"
 SECONDS = 30.0  # within which everything here happens, on however busy a machine
-QUICK = Persistence(first_pause=0.01, longest_pause=0.05)
+QUICK = Persistence(first_pause=0.002, longest_pause=0.01)
 ONCE = Persistence(failures=1)
 
 

@@ -191,3 +191,21 @@ def test_the_rate_never_falls_below_one_a_second() -> None:
         return cap.rate
 
     assert run(scenario()) == 1.0
+
+
+@settings(max_examples=40)
+@given(st.data(), st.sampled_from([1.0, 2.0, 5.0, 9.0, 10.0, 50.0, 250.0]))
+def test_a_run_that_follows_another_at_once_does_not_break_the_cap(data: st.DataObject, rps: float) -> None:
+    """However soon after its last attempt the other one was killed."""
+    counts = data.draw(st.lists(st.integers(1, int(2 * rps) + 2), min_size=2, max_size=5))
+
+    async def scenario() -> list[float]:
+        left, loop = list[float](), asyncio.get_running_loop()
+        for count in counts:
+            cap = Cap(rps)
+            for _ in range(count):
+                await cap.take()
+                left.append(loop.time())
+        return left
+
+    assert most_in_a_second(run(scenario())) <= rps

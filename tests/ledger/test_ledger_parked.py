@@ -3,7 +3,6 @@
 import sqlite3
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from importlib.resources import files
 from math import inf
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from replay_cli.errors import BookError
 from replay_cli.ledger.group import Group, ParkedRequest, PartOutcome
 from replay_cli.ledger.parked import LOADED_OF_A_LANE, ParkedBefore
 from replay_cli.ledger.store import Store
+from replay_cli.ledger.upgrading import schema
 from replay_cli.model import Request
 from tests.ledger.checkpoints import new_store, rows
 
@@ -327,8 +327,7 @@ class ParkedAgainstAList(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.store = Store(Path("job.ckpt"), sqlite3.connect(":memory:", isolation_level=None))
-        schema = files("replay_cli.ledger").joinpath("schema.sql").read_text()
-        self.store._db.executescript(schema)
+        self.store._db.executescript(schema())
         self.store.begin_parking()
         self.on_disk: dict[int, ParkedRequest] = {}
         self.in_memory: dict[int, ParkedRequest] = {}

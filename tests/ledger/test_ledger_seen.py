@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
+from replay_cli.dry_run import DryRun
 from replay_cli.ledger.changes import Changed
 from replay_cli.ledger.dead_letters import DeadLetterFile
 from replay_cli.ledger.group import Group, Seen
@@ -26,7 +27,6 @@ from replay_cli.preparation import Preparation, Prepared
 from replay_cli.recognition import known_by, leave_out_duplicates
 from replay_cli.segment.duplicates import DUPLICATE, Window
 from replay_cli.settlement import Pending, Settlement, Work
-from replay_cli.dry_run import DryRun
 from tests.ledger.checkpoints import A, B, new_store, rows, take_in
 from tests.support.apis import plain_api
 from tests.support.simulation import MemorySource, SimulatedLoop, drive, map_message, small_house

@@ -11,7 +11,8 @@ from replay_cli.errors import BookError, FatalError, UsageError
 from replay_cli.ledger.changes import Changed
 from replay_cli.ledger.group import Group, PartOutcome
 from replay_cli.ledger.objects import Listed
-from replay_cli.ledger.store import SCHEMA_VERSION, Store
+from replay_cli.ledger.store import Store
+from replay_cli.ledger.upgrading import SCHEMA_VERSION
 from replay_cli.model import ArchiveObject
 from tests.ledger.checkpoints import JOB, A, B, letter, new_store, rejecting, rows, take_in
 

@@ -38,6 +38,13 @@ def test_damage_is_shown_with_its_place() -> None:
     assert "not whole: /a[b].gz: cut [off]" in printed()
 
 
+def test_lines_are_not_padded_to_the_longest_one() -> None:
+    """One long note, and every line of a log would be as long."""
+    lines = printed(skipped={f"reason_{number}": 1 for number in range(12)}).splitlines()
+    assert any(len(line) > 120 for line in lines)
+    assert [line for line in lines if line != line.rstrip()] == []
+
+
 @pytest.mark.parametrize(
     ("seconds", "words"),
     [

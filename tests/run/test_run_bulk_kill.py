@@ -3,14 +3,13 @@
 import json
 import random
 import signal
-from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from tests.run.test_run_kill import kill_at_random
-from tests.support.archives import write_lines
 from tests.support.bulk_arrivals import people, requests, require_users_in_order, times
+from tests.support.parts import doubted, number_in_archive, write_parts
 from tests.support.processes import replay
 from tests.support.sandbox_process import SandboxProcess
 
@@ -21,9 +20,7 @@ MESSAGES = 12_000
 @pytest.mark.parametrize("in_doubt", ["resend", "dead-letter"])
 def test_ten_kills_in_bulk_lose_nothing_and_double_only_what_was_in_doubt(tmp_path: Path, in_doubt: str) -> None:
     messages = people(MESSAGES, users=400)
-    half = MESSAGES // 2
-    write_lines(tmp_path / "logs" / "a.jsonl.gz", messages[:half])
-    write_lines(tmp_path / "logs" / "b.jsonl.gz", messages[half:])
+    size = write_parts(tmp_path / "logs", messages, 2)
     moments = random.Random(11)
     with SandboxProcess(rps=1_000_000, latency=0.1) as sandbox:
         command = ["run", "logs", "--endpoint", sandbox.url, "--api", "bulk", "--in-doubt", in_doubt, "--json"]
@@ -36,13 +33,13 @@ def test_ten_kills_in_bulk_lose_nothing_and_double_only_what_was_in_doubt(tmp_pa
         arrived = requests(sandbox)
     summary = end.require_closed_book()
     assert kills == KILLS, "the archive was too small to be killed so often"
-    doubted = doubted_records(tmp_path, half)
+    doubts = doubted(tmp_path, size)
     counted = times(arrived)
 
     assert summary["state"] == "complete"
     assert summary["records"]["read"] == MESSAGES
-    assert summary["in_doubt"] == sum(doubted.values()) > 0
-    assert all(count <= 1 + doubted[n] for n, count in counted.items())
+    assert summary["in_doubt"] == doubts.total() > 0
+    assert all(count <= 1 + doubts[n] for n, count in counted.items())
     require_users_in_order(arrived, messages)
     if in_doubt == "resend":
         assert end.code == 0
@@ -52,12 +49,5 @@ def test_ten_kills_in_bulk_lose_nothing_and_double_only_what_was_in_doubt(tmp_pa
         assert max(counted.values()) == 1
         letters = [json.loads(line) for line in (tmp_path / "job.dead-letters.jsonl").read_text().splitlines()]
         assert {letter["reason"] for letter in letters} == {"in_doubt"}
-        given_up = {letter["ordinal"] + (half if letter["uri"].endswith("b.jsonl.gz") else 0) for letter in letters}
-        assert given_up == doubted.keys() >= {*range(MESSAGES)} - counted.keys()
-
-
-def doubted_records(cwd: Path, half: int) -> "Counter[int]":
-    """The records whose attempts `status --in-doubt` lists, with how often."""
-    listed = replay(cwd, "status", "job.ckpt", "--in-doubt").out.splitlines()
-    found = [json.loads(line) for line in listed]
-    return Counter(row["ordinal"] + (half if row["uri"].endswith("b.jsonl.gz") else 0) for row in found)
+        given_up = {number_in_archive(letter, size) for letter in letters}
+        assert given_up == doubts.keys() >= {*range(MESSAGES)} - counted.keys()

@@ -10,13 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.archives import history, write_lines
+from tests.support.archives import history
 from tests.support.arrivals import lanes_in_order
+from tests.support.parts import doubted, write_parts
 from tests.support.processes import Finished, replay, start
 from tests.support.sandbox_process import SandboxProcess
 
 KILLS = 20
-MESSAGES = 20_000
+MESSAGES = 12_000
 
 
 def kill_at_random(seconds: float, cwd: Path, arguments: list[str], sandbox: SandboxProcess) -> Finished:
@@ -38,10 +39,8 @@ def kill_at_random(seconds: float, cwd: Path, arguments: list[str], sandbox: San
 
 @pytest.mark.parametrize("in_doubt", ["resend", "dead-letter"])
 def test_twenty_kills_lose_nothing_and_double_only_what_was_in_doubt(tmp_path: Path, in_doubt: str) -> None:
-    messages = history(MESSAGES, users=3000)
-    half = MESSAGES // 2
-    write_lines(tmp_path / "logs" / "a.jsonl.gz", messages[:half])
-    write_lines(tmp_path / "logs" / "b.jsonl.gz", messages[half:])
+    messages = history(MESSAGES, users=1800)
+    size = write_parts(tmp_path / "logs", messages, 2)
     sendable = {made["properties"]["n"]: made for made in messages if made["type"] == "track"}
     moments = random.Random(7)
     with SandboxProcess(rps=1_000_000, latency=0.02) as sandbox:
@@ -55,14 +54,14 @@ def test_twenty_kills_lose_nothing_and_double_only_what_was_in_doubt(tmp_path: P
         arrivals = [line["body"] for line in sandbox.received(recorded=True)]
     summary = end.require_closed_book()
     assert kills == KILLS, "the archive was too small to be killed so often"
-    doubted = doubted_messages(tmp_path, half)
+    doubts = doubted(tmp_path, size)
     times = Counter(body["properties"]["n"] for body in arrivals)
 
     assert summary["state"] == "complete"
     assert summary["records"]["read"] == MESSAGES
-    assert summary["in_doubt"] == sum(doubted.values()) > 0
-    assert {n for n, count in times.items() if count > 1} <= set(doubted)
-    assert all(times[n] <= 1 + doubted[n] for n in times)
+    assert summary["in_doubt"] == doubts.total() > 0
+    assert {n for n, count in times.items() if count > 1} <= doubts.keys()
+    assert all(times[n] <= 1 + doubts[n] for n in times)
     lanes_in_order(arrivals)
     if in_doubt == "resend":
         assert end.code == 0
@@ -72,13 +71,6 @@ def test_twenty_kills_lose_nothing_and_double_only_what_was_in_doubt(tmp_path: P
         assert end.code == 3
         assert max(times.values()) == 1
         assert summary["dead_lettered"] == {"in_doubt": summary["records"]["dead_lettered"]}
-        assert set(sendable) - set(times) <= set(doubted)
+        assert set(sendable) - set(times) <= doubts.keys()
         letters = [json.loads(line) for line in (tmp_path / "job.dead-letters.jsonl").read_text().splitlines()]
-        assert sorted(letter["record"]["properties"]["n"] for letter in letters) == sorted(doubted)
-
-
-def doubted_messages(cwd: Path, half: int) -> "Counter[int]":
-    """The messages whose attempts `status --in-doubt` lists, with how often."""
-    listed = replay(cwd, "status", "job.ckpt", "--in-doubt").out.splitlines()
-    rows = [json.loads(line) for line in listed]
-    return Counter(row["ordinal"] + (half if row["uri"].endswith("b.jsonl.gz") else 0) for row in rows)
+        assert sorted(letter["record"]["properties"]["n"] for letter in letters) == sorted(doubts)

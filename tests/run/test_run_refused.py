@@ -82,7 +82,7 @@ MAPPINGS: list[tuple[str, str, str, str]] = [
     ("m.json", settings().replace("type =", "typ ="), "is type meant?", "typ ="),
     ("m.json", settings(propertys={}), "no field 'propertys': properties, ", '"propertys"'),
     ("m.json", settings(event=None), "no event, which trackEvent needs", "null"),
-    ("m.json", settings(properties={"@paht": "$.x"}), "no directive @paht: there are @path", '"$.x"'),
+    ("m.json", settings(properties={"@paht": "$.x"}), "no directive @paht: there are @path", '"@paht"'),
     ("m.json", settings(properties={"@liquid": "{{ x "}), "no Liquid that Segment runs", '"{{ x "'),
     ("m.json", settings(properties={"@replace": {"pattern": "x" * 11, "value": "y"}}), "at most 10", '"xxx'),
     ("m.json", settings(userId="$.userId"), 'write {"@path": "$.userId"}', '"$.userId"'),

@@ -1,7 +1,6 @@
 """Lists of ids end to end: suppressed people get nothing, whatever became of their messages before."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,20 +11,6 @@ from tests.support.processes import Finished, replay
 from tests.support.sandbox_process import SandboxProcess
 
 CHECKPOINT = ".replay/job.ckpt"
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[SandboxProcess]:
-    with SandboxProcess(rps=1_000_000) as process:
-        yield process
-
-
-@pytest.fixture
-def sandbox(server: SandboxProcess) -> SandboxProcess:
-    """The same one for all tests here, as if it were new."""
-    server.reset()
-    server.faults([])
-    return server
 
 
 @pytest.fixture

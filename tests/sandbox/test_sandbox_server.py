@@ -367,7 +367,7 @@ def test_invalid_settings_are_usage_errors(settings: dict[str, Any]) -> None:
 def test_serve_tells_its_url_and_runs_until_cancelled() -> None:
     async def run() -> None:
         listening: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-        serving = asyncio.create_task(serve(on_listening=listening.set_result))
+        serving = asyncio.create_task(serve(Sandbox(), listening.set_result))
         assert (await send(await listening)).status == 200
         serving.cancel()
         with pytest.raises(asyncio.CancelledError):

@@ -1,11 +1,13 @@
 """A set of ids answers as a set of texts does, in a few bytes a member."""
 
+import pickle
 import tracemalloc
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from replay_cli.segment.ids import IdSet
+from replay_cli.segment.ids import IdSet, portable
 
 MANY = 40_000
 
@@ -47,3 +49,17 @@ def test_a_member_takes_few_bytes() -> None:
         tracemalloc.stop()
     assert len(ids) == MANY
     assert steady < 12 * MANY
+
+
+def test_a_portable_set_is_the_same_in_another_process() -> None:
+    members = [f"user-{n}" for n in range(3000)] + ["é", "\ud800", ""]
+    sent = pickle.loads(pickle.dumps(IdSet(members, portable)))
+    assert len(sent) == len(members)
+    assert all(member in sent for member in members)
+    assert not any(f"other-{n}" in sent for n in range(3000))
+    assert portable("user-1") == -8583321985082544998
+
+
+def test_a_set_of_this_process_is_not_sent_to_another() -> None:
+    with pytest.raises(TypeError, match="means nothing in another one"):
+        pickle.dumps(IdSet(["a"]))

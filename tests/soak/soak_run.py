@@ -7,32 +7,27 @@ would keep the rate so low that the cap would never be met. Two outages of 20 se
 
 import json
 import signal
-import subprocess
-import threading
 import time
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 
-from tests.support.archives import history, write_lines
+from tests.soak.director import Director, three_kills_and_two_outages
+from tests.support.archives import history
 from tests.support.arrivals import bodies, lanes_in_order, times, twice
-from tests.support.processes import Finished, replay, start
+from tests.support.parts import doubted, write_parts
 from tests.support.sandbox_process import SandboxProcess
 
 MESSAGES = 100_000
 USERS = 20_000
 OBJECTS = 10
-SIZE = MESSAGES // OBJECTS
 RPS = 1000
 BUSY_EVERY = 100
 """One message in so many belongs to a busy hour, in which each gets a 429 first."""
 BUSY_ROW = 100
 LATENCY = 0.1
-OUTAGE_SECONDS = 20.0
-SECONDS_AT_MOST = 3600.0
 
 USUAL: list[dict[str, Any]] = [
     {"match": {"event": "Busy hour"}, "once_per_message": True, "status": 429, "retry_after": 0.5},
@@ -41,61 +36,6 @@ USUAL: list[dict[str, Any]] = [
     {"rate": 0.01, "reset": "after"},
     {"rate": 0.01, "status": 400},
 ]
-
-
-class Act(NamedTuple):
-    """What happens once so many messages have arrived: an outage that looks like `fault`, or (None) a SIGKILL."""
-
-    after: int
-    fault: dict[str, Any] | None = None
-
-
-ACTS = (
-    Act(MESSAGES // 10),
-    Act(2 * MESSAGES // 10, {"status": 503}),
-    Act(4 * MESSAGES // 10),
-    Act(6 * MESSAGES // 10, {"reset": "before"}),
-    Act(8 * MESSAGES // 10),
-)
-
-
-class Director:
-    """Plays the acts, in a thread, against the process that runs at the time."""
-
-    def __init__(self, sandbox: SandboxProcess) -> None:
-        self.kills = self.outages = 0
-        self._sandbox = sandbox
-        self._process: subprocess.Popen[str] | None = None
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._play)
-
-    def __enter__(self) -> "Director":
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._over.set()
-        self._thread.join()
-
-    def run(self, cwd: Path, command: list[str]) -> Finished:
-        """Run a command to its end, or until it is killed."""
-        self._process = start(cwd, *command)
-        return Finished(self._process, SECONDS_AT_MOST)
-
-    def _play(self) -> None:
-        for act in ACTS:
-            while self._sandbox.stats()["recorded"] < act.after:
-                if self._over.wait(0.2):
-                    return
-            if act.fault is None:
-                assert self._process is not None
-                self._process.kill()
-                self.kills += 1
-            else:
-                self._sandbox.faults([act.fault])
-                self._over.wait(OUTAGE_SECONDS)
-                self._sandbox.faults(USUAL)
-                self.outages += 1
 
 
 def archive() -> Iterator[dict[str, Any]]:
@@ -107,23 +47,21 @@ def archive() -> Iterator[dict[str, Any]]:
 @pytest.mark.parametrize("in_doubt", ["resend", "dead-letter"])
 def test_a_long_run_under_everything_at_once(tmp_path: Path, in_doubt: str, capsys: pytest.CaptureFixture[str]) -> None:
     messages = list(archive())
-    for number in range(OBJECTS):
-        part = messages[number * SIZE : (number + 1) * SIZE]
-        write_lines(tmp_path / "logs" / f"{number:02}.jsonl.gz", part)
+    size = write_parts(tmp_path / "logs", messages, OBJECTS)
     sendable = {made["properties"]["n"] for made in messages if made["type"] == "track"}
     began = time.monotonic()
     with SandboxProcess(rps=1_000_000, latency=LATENCY) as sandbox:
-        sandbox.faults(USUAL)
         command = ["run", "logs", "--endpoint", sandbox.url, "--rps", str(RPS), "--in-doubt", in_doubt, "--json"]
         command += ["--checkpoint", "job.ckpt"]
-        with Director(sandbox) as director:
+        acts = three_kills_and_two_outages(MESSAGES)
+        with Director(sandbox, USUAL, acts, lambda stats: int(stats["recorded"])) as director:
             end = director.run(tmp_path, command)
             while end.code == -signal.SIGKILL:
                 end = director.run(tmp_path, command)
         seconds = time.monotonic() - began
         arrivals, stats = bodies(sandbox), sandbox.stats()
     arrived = times(arrivals)
-    doubted = doubted_messages(tmp_path)
+    doubts = doubted(tmp_path, size)
     letters = [json.loads(line) for line in (tmp_path / "job.dead-letters.jsonl").read_text().splitlines()]
     lettered = {letter["record"]["properties"]["n"] for letter in letters}
     with capsys.disabled():
@@ -140,21 +78,14 @@ def test_a_long_run_under_everything_at_once(tmp_path: Path, in_doubt: str, caps
     assert summary["records"]["pending"] == 0
     assert len(letters) == len(lettered) == summary["records"]["dead_lettered"]
     assert set(arrived) | lettered == sendable, "lost"
-    assert summary["in_doubt"] == doubted.total()
-    assert all(arrived[n] <= 1 + doubted[n] for n in arrived)
+    assert summary["in_doubt"] == doubts.total()
+    assert all(arrived[n] <= 1 + doubts[n] for n in arrived)
     assert stats["peak_per_second"] <= RPS
     lanes_in_order(arrivals)
     if in_doubt == "resend":
         assert set(summary["dead_lettered"]) == {"http_400:Bad Request"}
-        assert 0 < twice(arrived) <= doubted.total()
+        assert 0 < twice(arrived) <= doubts.total()
     else:
         assert set(summary["dead_lettered"]) == {"http_400:Bad Request", "in_doubt"}
         assert twice(arrived) == 0
-        assert summary["dead_lettered"]["in_doubt"] == len(doubted)
-
-
-def doubted_messages(cwd: Path) -> "Counter[int]":
-    """The messages whose attempts `status --in-doubt` lists, with how often."""
-    listed = replay(cwd, "status", "job.ckpt", "--in-doubt").out.splitlines()
-    rows = [json.loads(line) for line in listed]
-    return Counter(int(Path(row["uri"]).name[:2]) * SIZE + row["ordinal"] for row in rows)
+        assert summary["dead_lettered"]["in_doubt"] == len(doubts)

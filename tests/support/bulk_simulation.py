@@ -33,7 +33,7 @@ def bulk_api(max_bytes: int, most_events: int = 0) -> Api:
 @contextmanager
 def small_bulk(max_bytes: int) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("replay_cli.replay.MAX_BULK_BYTES", max_bytes)
+        patch.setattr("replay_cli.intake.MAX_BULK_BYTES", max_bytes)
         yield
 
 

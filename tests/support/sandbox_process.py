@@ -23,6 +23,8 @@ class SandboxProcess(AbstractContextManager["SandboxProcess"]):
         workspace_id: the workspace that it knows.
         api_key: that workspace's key.
         rps: attempts allowed in any rolling second.
+        users_per_minute: users and devices that the Data API takes in any rolling minute.
+        events_per_minute: events that it takes in it.
         latency: seconds before each reply.
         spool: where it keeps what it receives, for that to outlive the process.
 
@@ -36,12 +38,15 @@ class SandboxProcess(AbstractContextManager["SandboxProcess"]):
         workspace_id: str = "sandbox",
         api_key: str = "sandbox",
         rps: int = 500,
+        users_per_minute: int = 10_000,
+        events_per_minute: int = 30_000,
         latency: float = 0.0,
         spool: Path | None = None,
     ) -> None:
         command = [sys.executable, "-m", "replay_cli", "sandbox"]
         command += ["--port", str(port), "--workspace-id", workspace_id]
         command += ["--rps", str(rps), "--latency", str(latency)]
+        command += ["--users-per-minute", str(users_per_minute), "--events-per-minute", str(events_per_minute)]
         command += [] if spool is None else ["--spool", str(spool)]
         self._opener = build_opener(ProxyHandler({}))
         self._process = subprocess.Popen(

@@ -260,7 +260,7 @@ class Simulation:
             loop = SimulatedLoop(self._generator)
             with asyncio.Runner(loop_factory=lambda: loop) as runner, pytest.MonkeyPatch.context() as patch:
                 clock = SimpleNamespace(time=lambda: EPOCH + loop.time())
-                for module in ("replay", "settlement", "ledger.ledger"):
+                for module in ("fetching", "judgement", "traffic", "settlement", "ledger.ledger"):
                     patch.setattr(f"replay_cli.{module}.time", clock)
                 began = loop.time()
                 ending = runner.run(self._conduct(store, letters, work, policy, stop, rps, window))
@@ -312,8 +312,8 @@ class Simulation:
             pack=self.api.pack,
             budget=budget,
         )
-        replay._window = window
-        replay._random = self._generator
+        replay._traffic.window = window
+        replay._judgement._random = self._generator
         task = asyncio.ensure_future(replay.run())
         loop = asyncio.get_running_loop()
         began, killed = len(self.destination.arrivals), False
@@ -357,8 +357,8 @@ class Simulation:
 def small_house(**constants: Any) -> Iterator[None]:
     """Make limits small, so that few messages reach them; and leave out the waiting for a disk."""
     places = {
-        "longest_lane": "replay_cli.replay.LONGEST_LANE",
-        "parked_after": "replay_cli.replay._PARKED_AFTER",
+        "longest_lane": "replay_cli.traffic.LONGEST_LANE",
+        "parked_after": "replay_cli.judgement._PARKED_AFTER",
         "most_parked": "replay_cli.parking.MOST_PARKED",
         "short_lane": "replay_cli.parking._SHORT_LANE",
         "loaded_of_a_lane": "replay_cli.ledger.parked.LOADED_OF_A_LANE",

@@ -1,6 +1,12 @@
 """The options that commands share, in the groups in which `--help` shows them."""
 
-from replay_cli.cli.options.delivery import changed_option, delivery_options, limit_option, output_options
+from replay_cli.cli.options.delivery import (
+    changed_option,
+    delivery_options,
+    limit_option,
+    output_options,
+    report_option,
+)
 from replay_cli.cli.options.grouped import (
     AS_WHAT,
     CREDENTIALS,
@@ -42,6 +48,7 @@ __all__ = [
     "mapping_options",
     "option",
     "output_options",
+    "report_option",
     "s3_options",
     "selection_options",
     "shape_options",

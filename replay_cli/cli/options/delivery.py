@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import click
 
-from replay_cli.cli.options.grouped import DELIVERY, MEMORY, OUTPUT, F, option, together
+from replay_cli.cli.options.grouped import DELIVERY, MEMORY, OUTPUT, PATH, F, option, together
 from replay_cli.cli.options.types import Duration, MostDeadLetters, Rate
 from replay_cli.policy import DEFAULT_BEFORE_SUCCESS
 
@@ -121,9 +121,18 @@ changed_option = option(
     help="What to do when an unfinished or damaged file has changed; continue: send what was not, by message id.",
 )
 
+report_option = option(
+    OUTPUT,
+    "--report",
+    type=PATH,
+    metavar="FILE.html",
+    help="Write a page of what the job did, for a browser; whatever the end.",
+)
+
 output_options = together(
     [
         option(OUTPUT, "--json", "as_json", is_flag=True, help="Print the summary as JSON on stdout."),
+        report_option,
         option(
             OUTPUT, "--yes", is_flag=True, allow_from_autoenv=False, help="Do not ask before sending to a real region."
         ),

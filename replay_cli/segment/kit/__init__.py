@@ -11,9 +11,9 @@ from typing import Any
 
 from replay_cli.model import Message
 from replay_cli.segment.kit.directives import compile_final
-from replay_cli.segment.kit.values import UNDEFINED, MappingError, Where
+from replay_cli.segment.kit.values import UNDEFINED, MappingError, Where, WrongKeyError
 
-__all__ = ["UNDEFINED", "MappingError", "compile_mapping"]
+__all__ = ["UNDEFINED", "MappingError", "WrongKeyError", "compile_mapping"]
 
 
 def compile_mapping(mapping: Any, where: Where = ()) -> Callable[[Message], Any]:
@@ -28,7 +28,7 @@ def compile_mapping(mapping: Any, where: Where = ()) -> Callable[[Message], Any]
         where: the keys that lead to the mapping; `MappingError.where` begins with them.
 
     Raises:
-        MappingError: an unknown directive, or one that is not written as it must be.
+        MappingError: a directive that is not written as it must be; `WrongKeyError` where it is the key that is wrong.
     """
     try:
         return compile_final(mapping, where)

@@ -26,6 +26,7 @@ from replay_cli.segment.kit.values import (
     Open,
     OpenList,
     Where,
+    WrongKeyError,
     close,
     is_absent,
     kind_of,
@@ -78,14 +79,14 @@ def _compile_directive(mapping: dict[str, Any], where: Where) -> Evaluate:
     others = [key for key in mapping if not key.startswith("@") and key != "_metadata"]
     if len(names) > 1 or others:
         found = ", ".join(names + others)
-        raise MappingError(
+        raise WrongKeyError(
             f"a directive stands alone in its object, and here are {found}", (*where, [*names, *others][1])
         )
     name = names[0]
     if name not in _DIRECTIVES:
         nearest = get_close_matches(name, _DIRECTIVES, 1)
         words = ", ".join(dict.fromkeys([*nearest, *_DIRECTIVES]))
-        raise MappingError(f"there is no directive {name}: there are {words}", (*where, name))
+        raise WrongKeyError(f"there is no directive {name}: there are {words}", (*where, name))
     return _DIRECTIVES[name](mapping[name], (*where, name), compile_value)
 
 

@@ -47,6 +47,10 @@ class MappingError(ValueError):
         self.where = where
 
 
+class WrongKeyError(MappingError):
+    """A key that means nothing where it stands: the last one of `where`."""
+
+
 class Open(dict[str, Any]):
     """An object that a mapping made and that may still hold `UNDEFINED`: `@merge` lets it win, `close` drops it."""
 

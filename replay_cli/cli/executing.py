@@ -1,0 +1,151 @@
+"""Lets a job run from where it stands, or its dead letters go again: checkpoint, locks, what is left, permission."""
+
+import time
+from collections import Counter
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+
+from rich.console import Console
+
+from replay_cli.archive import open_source
+from replay_cli.cli.listing import no_longer_suppressed
+from replay_cli.cli.opening import (
+    begin_job,
+    changes_of,
+    find_work,
+    first_page,
+    permission,
+    record_changes,
+    tell_of_restart,
+)
+from replay_cli.cli.preparing import preparation, suppressed_records
+from replay_cli.cli.session import Plan, Session, ToDo
+from replay_cli.cli.shaping import explain
+from replay_cli.cli.summarizing import about_completion, summarize
+from replay_cli.cli.wiring import run_once
+from replay_cli.errors import BookError, UsageError
+from replay_cli.job import Difference, Job, dead_letter_path
+from replay_cli.ledger.dead_letters import DeadLetterFile
+from replay_cli.ledger.lock import checkpoint_lock, workspace_lock
+from replay_cli.ledger.redrive import IN_DOUBT, Which
+from replay_cli.ledger.store import Store
+from replay_cli.moengage.packing import without
+from replay_cli.preparation import Preparation
+from replay_cli.redriving import take_dead_letters
+from replay_cli.report.summary import Summary, run_numbers
+from replay_cli.report.terminal import count
+
+
+def execute(job: Job, path: Path, session: Session, console: Console) -> Summary:
+    """Run a job from where it stands, and return its summary.
+
+    Raises:
+        UsageError: the checkpoint is another job's or has other settings, or must exist and does not.
+        FatalError: another run uses the checkpoint or the workspace, or something outside must be fixed.
+    """
+    for line in (*job.selection.explain(), *explain(job.settings), *session.listing.explain()):
+        console.print(line, highlight=False, markup=False)
+    source = open_source(job.sources, job.selection, session.s3)
+    prepare = preparation(job, session.listing.lists, session.allowance)
+    plan = Plan(job, source, (), session.rps, prepare, session.allowance)
+    goes_on = path.exists() and not session.restart
+    pages = first_page(source.pages(), console, goes_on=goes_on)
+    with ExitStack() as stack:
+        stack.enter_context(checkpoint_lock(path))
+        if not goes_on:
+            if path.exists():
+                tell_of_restart(path, console)
+            pages, key = permission(pages, plan, session, console)
+            store = begin_job(job, path, session)
+            stack.callback(store.close)
+            store.begin_listing(job.settings)
+            to_do, amended = ToDo([], pages), list[Difference]()
+        else:
+            store = Store.open(path)
+            stack.callback(store.close)
+            amended = changes_of(job, store, session)
+            if (warning := no_longer_suppressed(store.pace(), store.tallies(), session.listing)) is not None:
+                console.print(warning, highlight=False, markup=False)
+            _suppress(store, session, plan.prepare)
+            to_do = find_work(store, source, pages, session, job.settings)
+            if not (to_do.work or store.waiting(1) or store.parked_records()) and store.runs():
+                store.end_listing(source.ignored)
+                record_changes(store, job, amended, session, console)
+                return _repeat(store, path, session)
+            if session.asks:
+                left = [*(work.object for work in to_do.work), *(state.object for state in store.waiting())]
+                session.confirm(replace(plan, objects=left))
+            key = session.key()
+        if not session.destination.is_sandbox:
+            stack.enter_context(workspace_lock(job.endpoint, job.workspace_id))
+        record_changes(store, job, amended, session, console)
+        return run_once(store, path, job, source, to_do, session, key, console)
+
+
+def redrive(path: Path, which: Which, limit: int | None, session: Session, console: Console) -> Summary:
+    """Send dead letters of a job again, at most `limit` records, and return its summary.
+
+    Its `run` is the book of the redrive: `read` counts the records taken, those that an earlier one left included.
+
+    Raises:
+        UsageError: there is no such checkpoint.
+        FatalError: another run uses the checkpoint or the workspace, or something outside must be fixed.
+    """
+    with ExitStack() as stack:
+        stack.enter_context(checkpoint_lock(path))
+        store = Store.open(path)
+        stack.callback(store.close)
+        job = Job.from_stored(store.stored_job())
+        store.settle_intents()
+        source, prepare = open_source(job.sources), preparation(job, session.listing.lists, session.allowance)
+        _suppress(store, session, prepare)
+        letters = sum(store.redrivable(which).values())
+        waiting = letters if limit is None else min(letters, limit)
+        if not waiting + store.parked_records(redriven=True):
+            return _nothing_to_redrive(store, path, which)
+        if session.asks:
+            session.confirm(Plan(job, source, [], session.rps, prepare, session.allowance, waiting))
+        key = session.key()
+        if not session.destination.is_sandbox:
+            stack.enter_context(workspace_lock(job.endpoint, job.workspace_id))
+        left = take_dead_letters(store, which, limit, prepare).left
+        taken = store.parked_records(redriven=True)
+        summary = run_once(store, path, job, source, ToDo([], None), session, key, console)
+        book = summary["run"]["records"]
+        book |= {"read": taken, "pending": store.parked_records(redriven=True), "left": left}
+        if summary["state"] == "complete":
+            summary["reason"] = f"{book['delivered']:,} of {count(taken, 'dead letter')} delivered"
+        if taken != book["delivered"] + book["dead_lettered"] + book["pending"]:
+            raise BookError(f"the book of the redrive does not close: {book}. Please report it with {path}")
+        return summary
+
+
+def _suppress(store: Store, session: Session, prepare: Preparation) -> None:
+    """Take the people who are suppressed by now out of what waits in the checkpoint."""
+    people = session.listing.lists.suppressed
+    if people is not None:
+        store.suppress_parked(suppressed_records(people, prepare.api.map), without)
+
+
+def _nothing_to_redrive(store: Store, path: Path, which: Which) -> Summary:
+    store.verify_book()
+    there = ", ".join(f"{reason} {n:,}" for reason, n in store.tallies().get("dead_lettered", {}).items())
+    if there and which != Which():
+        raise UsageError(f"no dead letters are meant by --reason and --status; there are: {there}")
+    run = run_numbers(0, Counter(), {}, 0, 0, 0.0)
+    run["records"] |= {"pending": 0, "left": 0}
+    doubtful = store.tallies().get("dead_lettered", {}).get(IN_DOUBT, 0)
+    left = f"; {doubtful:,} may have arrived, and are sent again by --reason {IN_DOUBT} only" if doubtful else ""
+    return summarize(store, path, "complete", f"no such dead letters: nothing was sent{left}", run)
+
+
+def _repeat(store: Store, path: Path, session: Session) -> Summary:
+    """Return the summary of a job that has nothing left to do, its book checked and its files made whole."""
+    now = time.time()
+    DeadLetterFile(dead_letter_path(path)).recover(store)
+    store.verify_book(complete=True)
+    reason = about_completion(store, "already complete: nothing new under the sources, nothing sent")
+    store.start_run(now, session.pace)
+    store.end_run(now, "complete", reason)
+    return summarize(store, path, "complete", reason, run_numbers(0, Counter(), {}, 0, 0, 0.0))

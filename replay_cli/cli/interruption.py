@@ -1,0 +1,43 @@
+"""Signals that end a command which has nothing to write down before: by an exception, so that all is cleaned up."""
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import NoReturn
+
+import click
+
+from replay_cli.report.summary import EXIT_SIGNALS
+
+_ENDING = (signal.SIGTERM, signal.SIGHUP)
+
+
+class Interrupted(KeyboardInterrupt):
+    """A signal other than SIGINT came: it ends what SIGINT does."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.name = name
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Let SIGTERM and SIGHUP end what is within as SIGINT does, with the exit codes 143 and 129.
+
+    Raises:
+        Exit: one of them came; the terminal was told.
+    """
+    before = {number: signal.signal(number, _interrupt) for number in _ENDING}
+    try:
+        yield
+    except Interrupted as interrupted:
+        click.echo("Interrupted.", err=True)
+        raise click.exceptions.Exit(EXIT_SIGNALS[interrupted.name]) from None
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _interrupt(number: int, _frame: FrameType | None) -> NoReturn:
+    raise Interrupted(signal.Signals(number).name)

@@ -1,0 +1,35 @@
+"""What holds a run back, in delivery's own numbers: what estimates are made of."""
+
+from replay_cli.delivery import budget
+from replay_cli.delivery.budget import Allowance
+from replay_cli.delivery.cap import bucket_and_refill
+from replay_cli.delivery.fair_use import LIMITS
+from replay_cli.ledger.ledger import COMMIT_EVERY
+from replay_cli.profiling.estimate import Bucket, Pace
+from replay_cli.sending import BOARDING_SECONDS
+
+
+def make_pace(rps: float, concurrency: int, latency: float, allowance: Allowance) -> Pace:
+    """Return the pace of a run.
+
+    Args:
+        rps: attempts a second, more than 0.
+        concurrency: requests under way at once.
+        latency: seconds that a reply takes.
+        allowance: what bulk requests may spend in a minute.
+    """
+    return Pace(
+        rps=rps,
+        concurrency=concurrency,
+        latency=latency,
+        cap=Bucket(*bucket_and_refill(rps)),
+        users=_budget(allowance.users),
+        events=_budget(allowance.events),
+        per_user=tuple(Bucket(*limit) for limit in LIMITS),
+        boarding=2 + int(rps * BOARDING_SECONDS),
+        commit_every=COMMIT_EVERY,
+    )
+
+
+def _budget(per_minute: int) -> Bucket | None:
+    return Bucket(budget.bucket(per_minute), budget.refill(per_minute)) if per_minute else None

@@ -1,0 +1,100 @@
+"""What is in an archive, or in a part of it: of bounded size, to be sent between processes and merged (pure)."""
+
+import pickle
+import zlib
+from collections.abc import Mapping
+
+from replay_cli.profiling.book import Book
+from replay_cli.profiling.comparing import Comparison
+from replay_cli.profiling.content import Content
+from replay_cli.profiling.estimate import InBulk, Workload
+from replay_cli.profiling.identity import Identity
+from replay_cli.profiling.names import Names
+from replay_cli.profiling.repeats import Repeats
+from replay_cli.profiling.sending import Sending
+from replay_cli.profiling.times import Times
+
+_FAST = 1
+
+
+class Profile:
+    """Everything that is counted; the parts are told about in their modules.
+
+    What is counted depends on the archive alone. Beyond the bounds, which names are kept depends on the order in
+    which they came, and so on how the archive was parted, but not on who has read which part.
+    """
+
+    def __init__(self) -> None:
+        self.book = Book()
+        self.content = Content()
+        self.times = Times()
+        self.identity = Identity()
+        self.repeats = Repeats()
+        self.names = Names()
+        self.sending = Sending()
+        self.comparison: Comparison | None = None
+        """None where there is nothing to compare with: the job is one of the bulk API already."""
+
+    def merge(self, other: "Profile") -> None:
+        """Take the profile of the part that follows this one's."""
+        self.book.merge(other.book)
+        self.content.merge(other.content)
+        self.times.merge(other.times)
+        self.identity.merge(other.identity)
+        self.repeats.merge(other.repeats)
+        self.names.merge(other.names)
+        self.sending.merge(other.sending)
+        if other.comparison is not None:
+            self.comparison = self.comparison or Comparison()
+            self.comparison.merge(other.comparison)
+
+    @property
+    def deliveries(self) -> Mapping[tuple[str, str], int]:
+        """Requests of one record each, by event ("" for what updates a user) and day ("" where there is no time)."""
+        return self.sending.deliveries.counts
+
+    @property
+    def other_deliveries(self) -> int:
+        """Those of all pairs beyond the bound."""
+        return self.sending.deliveries.others
+
+    def workload(self) -> Workload:
+        """Return what a run would send."""
+        sending = self.sending
+        return Workload(
+            requests=sending.requests,
+            records=self.book.sendable,
+            read=self.book.read,
+            longest_user=_named(sending.longest_lane()),
+            users=sending.users,
+            events=sending.events,
+            people=0 if sending.people.lost else len(sending.people.counts),
+        )
+
+    def in_bulk(self) -> InBulk | None:
+        """Return what the bulk API would make of the same records; None where there is nothing to compare with."""
+        compared = self.comparison
+        if compared is None:
+            return None
+        share = self.book.sendable / compared.records if compared.records else 0.0
+        records = round(compared.in_bulk * share)
+        spent = compared.spent
+        workload = self.workload()._replace(
+            requests=round(spent.requests * share),
+            records=records,
+            longest_user=_named(self.sending.longest_lane(in_bulk=True)) if records else None,
+            users=round(spent.users * share),
+            events=round(spent.events * share),
+        )
+        return InBulk(workload, self.book.sendable - records)
+
+    def __getstate__(self) -> bytes:
+        return zlib.compress(pickle.dumps(self.__dict__, pickle.HIGHEST_PROTOCOL), _FAST)
+
+    def __setstate__(self, state: bytes) -> None:
+        self.__dict__ = pickle.loads(zlib.decompress(state))  # noqa: S301 # as whoever unpickles this does anyway
+
+
+def _named(lane: tuple[str, int] | None) -> tuple[str, int] | None:
+    """Return a lane without the letter that tells whose id it is."""
+    return lane and (lane[0][1:], lane[1])

@@ -1,0 +1,181 @@
+"""A validation finds the same whoever reads, and what it counts is what a dry run counts."""
+
+import json
+import os
+from multiprocessing import active_children
+from pathlib import Path
+from typing import Any, Self
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from rich.console import Console
+
+from replay_cli.archive import canonical, open_source
+from replay_cli.archive import portions as portions_module
+from replay_cli.archive.portions import Portion
+from replay_cli.cli.preparing import preparation
+from replay_cli.delivery.budget import Allowance
+from replay_cli.dry_run import DryRun
+from replay_cli.errors import FatalError, UsageError
+from replay_cli.job import Job
+from replay_cli.profiling import document
+from replay_cli.report.progress import Showable
+from replay_cli.report.summary import Summary
+from replay_cli.segment.duplicates import Window
+from replay_cli.segment.ids import IdSet, portable
+from replay_cli.segment.lists import NO_LISTS, Lists
+from replay_cli.validation import Findings, Setup, Validation, conductor
+from replay_cli.validation.work import Worker
+from tests.support.archives import message, objects, write_lines
+
+SAMPLES = Path(__file__).parents[1] / "sample_archives"
+NOW = 1_790_000_000.0
+QUIET = Console(quiet=True)
+
+
+def setup(*sources: Path, lists: Lists = NO_LISTS, **settings: Any) -> Setup:
+    job = Job(tuple(canonical(str(source)) for source in sources), "", "workspace", {"api": "actions", **settings})
+    return Setup(job, lists, Allowance(), None, NOW)
+
+
+def found(findings: Findings) -> dict[str, Any]:
+    """All that is found, as a machine would be told."""
+    told = document(findings.profile, NOW) | {"damage": findings.damage}
+    told |= {"objects": findings.objects, "bytes": findings.bytes, "ignored": findings.ignored}
+    assert json.dumps(told)
+    return told
+
+
+def dry(asked: Setup, limit: int | None = None, window: Window | None = None) -> Summary:
+    prepare = preparation(asked.job, asked.lists, asked.allowance)
+    return DryRun(open_source(asked.job.sources), prepare, "", limit, window).go(None, QUIET)
+
+
+def require_as_dry(findings: Findings, summary: Summary) -> None:
+    told = found(findings)
+    assert told["records"]["read"] == summary["records"]["read"]
+    assert told["records"]["sendable"] == summary["records"]["pending"]
+    for book in ("skipped", "rejected", "warnings"):
+        assert told[book] == summary[book]
+    assert told["damage"] == summary["objects"]["damage"]
+    assert told["objects"] == summary["objects"]["total"]
+
+
+@pytest.fixture
+def small_portions(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(portions_module, "PORTION_BYTES", 30_000)
+
+
+@pytest.mark.usefixtures("small_portions")
+def test_two_processes_find_what_one_finds_and_what_a_dry_run_counts() -> None:
+    asked = setup(SAMPLES)
+    alone = Validation(asked).go(QUIET)
+    together = Validation(asked, workers=2).go(QUIET)
+    assert found(alone) == found(together)
+    assert list(alone.damage) == list(together.damage)
+    assert (alone.workers, together.workers) == (1, 2)
+    require_as_dry(alone, dry(asked))
+
+
+@pytest.mark.usefixtures("small_portions")
+def test_what_lies_behind_damage_in_a_table_is_not_counted(tmp_path: Path) -> None:
+    """A run would not read it, though the parts after the damage can be read."""
+    rows = [json.dumps(message(n, context={"filler": os.urandom(40).hex()})) for n in range(2000)]
+    path = tmp_path / "a.parquet"
+    pq.write_table(pa.table({"message": rows}), path, row_group_size=250)
+    stored = bytearray(path.read_bytes())
+    middle = len(stored) // 2
+    stored[middle : middle + 100] = bytes(100)
+    path.write_bytes(stored)
+    findings = Validation(setup(path)).go(QUIET)
+    assert list(findings.damage) == [str(path)]
+    assert 250 <= found(findings)["records"]["read"] <= 1250
+    require_as_dry(findings, dry(setup(path)))
+
+
+@pytest.mark.parametrize("api", ["actions", "classic", "bulk"])
+def test_other_apis_are_validated_as_they_are_run(api: str) -> None:
+    asked = setup(SAMPLES / "segment-logs", api=api)
+    require_as_dry(Validation(asked).go(QUIET), dry(asked))
+
+
+def test_a_limit_ends_reading_after_so_many_requests(tmp_path: Path) -> None:
+    write_lines(tmp_path / "a.jsonl", (message(n) for n in range(2500)))
+    write_lines(tmp_path / "b.jsonl", (message(n) for n in range(2500, 3000)))
+    findings = Validation(setup(tmp_path), workers=2, limit=1234).go(QUIET)
+    assert found(findings)["records"] == {"read": 1234, "sendable": 1234, "skipped": 0, "rejected": 0}
+    assert (findings.objects, findings.workers) == (1, 1)
+
+
+def test_duplicates_are_left_out_across_objects(tmp_path: Path) -> None:
+    write_lines(tmp_path / "a.jsonl", (message(n) for n in range(1500)))
+    write_lines(tmp_path / "b.jsonl", (message(n) for n in range(1000, 2000)))
+    findings = Validation(setup(tmp_path), workers=2, window=Window(10_000)).go(QUIET)
+    assert found(findings)["skipped"] == {"duplicate": 500}
+    require_as_dry(findings, dry(setup(tmp_path), window=Window(10_000)))
+
+
+def test_lists_go_to_other_processes(tmp_path: Path) -> None:
+    write_lines(tmp_path / "a.jsonl", (message(n, userId=f"user-{n % 4}") for n in range(100)))
+    lists = Lists(suppressed=IdSet(["user-1", "user-2"], portable))
+    for workers in (1, 2):
+        findings = Validation(setup(tmp_path, lists=lists), workers=workers).go(QUIET)
+        assert found(findings)["skipped"] == {"suppressed": 50}
+
+
+def test_what_is_not_as_it_was_listed_is_named_and_the_rest_is_read(tmp_path: Path) -> None:
+    for name in "abc":
+        write_lines(tmp_path / f"{name}.jsonl", (message(n) for n in range(10)))
+    listed = objects(open_source([str(tmp_path)]))
+    (tmp_path / "a.jsonl").unlink()
+    write_lines(tmp_path / "b.jsonl", (message(n) for n in range(11)))
+    result = Worker(setup(tmp_path))(Portion(0, tuple(listed)), lambda *_: None)
+    assert result.damage == {
+        listed[0].uri: "it is gone since it was listed",
+        listed[1].uri: "it changed since it was listed",
+    }
+    assert result.missing == listed[:2]
+    assert document(result.profile, NOW)["records"]["read"] == 10
+
+
+def test_all_that_is_read_is_told(tmp_path: Path) -> None:
+    write_lines(tmp_path / "a.jsonl.gz", (message(n) for n in range(2500)))
+    (tmp_path / "b.gz").write_bytes(b"\x1f\x8bnonsense")
+    listed = objects(open_source([str(tmp_path)]))
+    told: list[tuple[int, int]] = []
+    Worker(setup(tmp_path))(Portion(0, tuple(listed)), lambda size, records: told.append((size, records)))
+    assert min(size for size, _ in told) >= 0
+    assert [sum(column) for column in zip(*told, strict=True)] == [sum(obj.size for obj in listed), 2500]
+
+
+def test_nothing_to_read_is_told_as_everywhere(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="nothing to read in there"):
+        Validation(setup(tmp_path), workers=2).go(QUIET)
+
+
+class Watching:
+    """A reporter that shows nothing, and kills a worker when it is first told that something was read."""
+
+    every = 0.01
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        return None
+
+    def show(self, state: Showable) -> None:
+        if state.share:
+            for child in active_children()[:1]:
+                child.kill()
+
+
+@pytest.mark.usefixtures("small_portions")
+def test_a_worker_killed_midway_ends_it_with_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in range(40):
+        write_lines(tmp_path / f"{name}.jsonl", (message(n) for n in range(1000)))
+    monkeypatch.setattr(conductor, "make_reporter", lambda _: Watching())
+    with pytest.raises(FatalError, match="was killed, perhaps because memory ran out"):
+        Validation(setup(tmp_path), workers=2).go(QUIET)
+    assert active_children() == []
