@@ -1,5 +1,6 @@
 import json
 from collections import Counter
+from collections.abc import Mapping as Details
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from replay_cli.model import ArchiveObject, Message, Record, RecordBatch, Unit, Unreadable
 from replay_cli.moengage.actions import actions_mapping
+from replay_cli.moengage.apis import make_api
 from replay_cli.moengage.mapping import Api, Draft, Mapping, UnmappableError
 from replay_cli.moengage.preflight import MAX_BODY_BYTES, make_check
 from replay_cli.preparation import Preparation, Prepared, iso_instant, text_of
@@ -424,3 +426,87 @@ def test_the_requests_of_one_record_keep_to_the_lanes_of_all_of_them() -> None:
     prepare = Preparation(api, strict=False, clock=NOW.timestamp)
     prepared = prepare(RecordBatch(OBJECT, FIRST, [track(userId="Alice")], Unit.LINE, 1))
     assert [request.users for request in prepared.requests] == [("uAlice", "ushop-1")] * 2
+
+
+# -- what runs beside the requests ----------------------------------------------------------------------------
+
+
+def beside(prepared: Prepared) -> list[tuple[int, object, str, str]]:
+    columns = (prepared.message_ids, prepared.events, prepared.times)
+    return list(zip(sent(prepared), *columns, strict=True))
+
+
+def test_ids_events_and_times_stay_beside_their_requests() -> None:
+    late, early = "2025-03-01T12:00:00.000Z", "2025-03-01T09:00:00+00:00"
+    records = [
+        track(..., messageId="a"),
+        track(late, messageId="b", event=7),
+        track(late, userId=..., messageId="gone"),
+        json.dumps({"type": "identify", "userId": "user", "messageId": "c", "timestamp": early}).encode(),
+    ]
+    assert beside(prepare(records)) == [
+        (0, "a", "E", ""),
+        (3, "c", "", "2025-03-01T09:00:00.000Z"),
+        (1, "b", "7", late),
+    ]
+
+
+def test_the_events_of_a_bulk_job_are_those_of_its_elements() -> None:
+    identify = {"type": "identify", "userId": "user", "timestamp": "2025-03-01T09:00:00Z"}
+    batch = RecordBatch(OBJECT, FIRST, [track(), json.dumps(identify).encode()], Unit.LINE, 1)
+    prepared = Preparation(make_api({"api": "bulk"}, "w"), strict=False, clock=NOW.timestamp)(batch)
+    assert prepared.events == ["", "E"]
+
+
+def test_nothing_of_a_record_whose_last_request_is_refused_stays() -> None:
+    def twice(message: Message) -> list[Draft]:
+        sizes = (1, MAX_BODY_BYTES if message["event"] == "Large" else 1)
+        return [("/", {"event": message["event"], "user_id": "user", "text": size * "x"}, ("uuser",)) for size in sizes]
+
+    api = Api("actions", twice, lambda _body, _wire: (), MAX_BODY_BYTES)
+    watch = Watch()
+    prepare = Preparation(api, strict=False, clock=NOW.timestamp, observer=watch)
+    prepared = prepare(RecordBatch(OBJECT, FIRST, [track(), track(event="Large"), track()], Unit.LINE, 1))
+    assert sent(prepared) == [0, 0, 2, 2]
+    assert len(prepared.events) == len(prepared.times) == len(prepared.message_ids) == 4
+    assert rejections(prepared) == [(1, "too_large")]
+    assert watch.events == ["E", "E", "E", "E"]
+
+
+class Watch:
+    """An observer that remembers."""
+
+    def __init__(self) -> None:
+        self.messages: list[tuple[int, object]] = []
+        self.events: list[object] = []
+        self.warned: list[tuple[int, dict[str, str]]] = []
+
+    def message(self, ordinal: int, message: Message) -> None:
+        self.messages.append((ordinal - FIRST, message.get("event")))
+
+    def drafts(self, drafts: Sequence[Draft]) -> None:
+        self.events += [body["event"] for _, body, _ in drafts]
+
+    def concerns(self, ordinal: int, details: Details[str, str]) -> None:
+        self.warned.append((ordinal - FIRST, dict(details)))
+
+
+def test_an_observer_sees_all_messages_what_is_sent_of_them_and_what_is_warned_about() -> None:
+    watch = Watch()
+    letter = {"kind": "rejected", "uri": "u", "ordinal": 3, "reason": "r", "record": {"type": "track", "event": "L"}}
+    records = [
+        b"",
+        b"no JSON",
+        track(event="Not meant"),
+        json.dumps(letter).encode(),
+        track("2026-01-01T00:00:00.000Z", event="Future"),
+        track(None, event="Meant"),
+    ]
+    selection = Selection(content=Content(events=frozenset({"L", "Future", "Meant"})))
+    api = Api("actions", ACTIONS, make_check("actions"), MAX_BODY_BYTES)
+    prepare = Preparation(api, strict=False, clock=NOW.timestamp, selection=selection, observer=watch)
+    prepared = prepare(RecordBatch(OBJECT, FIRST, records, Unit.LINE, 1))
+    assert watch.messages == [(2, "Not meant"), (3, "L"), (4, "Future"), (5, "Meant")]
+    assert watch.events == ["Meant"]
+    assert [(at, list(details)) for at, details in watch.warned] == [(5, ["missing_time"])]
+    assert prepared.warnings == {"missing_time": 1}

@@ -1,6 +1,8 @@
 """What validation lets through is taken: the sandbox, which checks what is documented on its own, refuses nothing."""
 
 import json
+import random
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -13,7 +15,9 @@ from replay_cli.model import ArchiveObject, RecordBatch, Request, Unit
 from replay_cli.moengage.apis import APIS, make_api
 from replay_cli.preparation import Preparation
 from replay_cli.sandbox.endpoints import Account, Attempt, judge, max_body_bytes, read_body
-from tests.support.archives import message
+from tests.support.archives import message, write_lines
+from tests.support.in_process import replay_here
+from tests.support.processes import replay
 
 WORKSPACE = "ws"
 NOW = 1_800_000_000.0
@@ -115,3 +119,49 @@ def test_the_judge_of_this_test_does_refuse(name: str) -> None:
     spoilt = request._replace(body=request.body.replace(b"user-1", b""))
     assert refusals([request]) == []
     assert len(refusals([spoilt])) == 1
+
+
+ODD: dict[str, tuple[Any, ...]] = {
+    "userId": ("null", "x", "", 7, True, None, "ü" * 300, ["one"], {"a": 1}),
+    "event": ("", 5, None, "n" * 300, ["E"], {}),
+    "timestamp": ("2099-01-01T00:00:00Z", "not a date", None, 0, "2025-03-01", [1], ""),
+    "properties": (
+        *({}, [], "text", {"id": 1, "": 2, "moe_x": 3}, {"l": [1, "a"]}, {"u": [0] * 60}),
+        *({"url": "https://a.example/" + "b" * 600}, {"big": "c" * 130_000}),
+    ),
+    "traits": ({"_id": 1}, {"phone": "1", "address": {"city": "X"}}, 3, {"k": {"a.b": {"c": {}}}}),
+    "type": ("identify", "page", "alias", "", 1),
+    "anonymousId": ("a-1", "", 3, {}),
+    "context": ({"device": {"id": "d", "token": "t", "type": "ios"}, "app": {"version": 2}, "os": "Linux"},),
+}
+
+
+def odd_messages(count: int) -> list[dict[str, Any]]:
+    """Ordinary messages with something odd in each, the same ones each time."""
+    dice = random.Random(6)
+    odd = [(name, value) for name, values in ODD.items() for value in values]
+    return [message(n) | dict(dice.choices(odd, k=dice.randint(1, 2))) for n in range(count)]
+
+
+@pytest.mark.parametrize("name", APIS)
+def test_an_archive_in_which_validation_finds_nothing_wrong_is_delivered_whole(tmp_path: Path, name: str) -> None:
+    lines = [line(one) for one in odd_messages(300)]
+    options = ["--api", name, "--sandbox", "--rps", "500", "--json"]
+    write_lines(tmp_path / "odd.jsonl", lines)
+    replay_here(tmp_path, "run", "odd.jsonl", *options, "--dry-run", "--output", "prepared.jsonl")
+    prepared = [json.loads(row) for row in (tmp_path / "prepared.jsonl").read_bytes().splitlines()]
+    write_lines(tmp_path / "sound.jsonl", [lines[row["ordinal"]] for row in prepared if row["outcome"] != "rejected"])
+
+    found = replay_here(tmp_path, "validate", "odd.jsonl", *options, "--workers", "1")
+    assert (found.code, found.summary["sendable"]) == (3, False)
+    assert found.summary["records"]["rejected"] == sum(row["outcome"] == "rejected" for row in prepared) > 25
+
+    sound = replay_here(tmp_path, "validate", "sound.jsonl", *options, "--workers", "1")
+    assert (sound.code, sound.summary["sendable"]) == (0, True)
+    assert sound.summary["records"]["sendable"] > 50
+    done = replay(tmp_path, "run", "sound.jsonl", *options)
+    assert done.code == 0, done.err
+    assert done.summary["records"]["delivered"] == sound.summary["records"]["sendable"]
+    assert done.summary["skipped"] == sound.summary["skipped"]
+    assert done.summary["requests"]["by_status"].keys() == {"200"}
+    assert done.summary["requests"]["attempts"] == sound.summary["estimate"]["requests"]

@@ -1,9 +1,10 @@
 """The page of `--report`: one HTML file that needs no network, of a run, a validation or a plan.
 
-    tidying     other people's text is made harmless, once, before anything else
-    pages       a document becomes a page: sections of blocks (pure; `run`, `validation`, `plan` and their parts)
-    charts      pygal draws, and what it adds beyond the drawing is taken away
-    rendering   jinja2 puts the page into HTML; what it escapes is everything but the drawings
+    tidying                 other people's text is made harmless, once, before anything else
+    run, validation, plan   a document becomes a page, which is sections of `blocks` (pure, as their `parts` are)
+    timeline, days, axes    what is drawn, and where (pure)
+    charts                  pygal draws, and what it adds beyond the drawing is taken away
+    rendering               jinja2 puts the page into HTML, and escapes everything but the drawings
 
 The page has no script. All its times are UTC.
 """

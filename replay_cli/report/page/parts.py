@@ -32,7 +32,7 @@ _ROWS = 200
 """Rows of a table of names: more would make the page large, and `--json` has them all."""
 
 
-def ranked(title: str, counts: Mapping[str, int], tone: str = "accent", about: str = "") -> Bars | None:
+def ranked(title: str, counts: Mapping[str, int], about: str = "") -> Bars | None:
     """Show names by how many there are of each, most first; None where there are none."""
     if not counts:
         return None
@@ -42,7 +42,7 @@ def ranked(title: str, counts: Mapping[str, int], tone: str = "accent", about: s
     longest = max(counts.values())
     shown = known[:_BARS]
     left = sum(n for _, n in known[_BARS:]) + rest
-    drawn = [Bar(name or "(empty)", n, share(n, longest), percent(n, whole), tone) for name, n in shown]
+    drawn = [Bar(name or "(empty)", n, share(n, longest), percent(n, whole)) for name, n in shown]
     if left:
         named = count(len(known) - _BARS, "other") if len(known) > _BARS else "others"
         drawn.append(

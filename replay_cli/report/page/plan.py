@@ -30,11 +30,11 @@ def plan_page(document: Mapping[str, Any]) -> Page:
 
 
 def _headline(document: Mapping[str, Any]) -> Headline:
-    step = "Nothing has been sent, and little was read. For what can be sent of it, read it all with replay validate."
+    step = "Nothing has been sent, and little was read. To know what of it can be sent, read all of it with"
     state = f"{count(document['objects'], 'object')}, {size(document['bytes'])}"
     job = document.get("job")
     under = [*([named(job["sources"])] if job else []), f"As of {moment(document['at'])}"]
-    return Headline("Plan", state, "accent", document["reason"], [(step, "")], under)
+    return Headline("Plan", state, "accent", document["reason"], [(step, "replay validate")], under)
 
 
 def _archive(document: Mapping[str, Any]) -> Section | None:
