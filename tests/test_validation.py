@@ -2,6 +2,7 @@
 
 import json
 import os
+from concurrent.futures import Future
 from multiprocessing import active_children
 from pathlib import Path
 from typing import Any, Self
@@ -17,10 +18,11 @@ from replay_cli.archive.portions import Portion
 from replay_cli.cli.preparing import preparation
 from replay_cli.delivery.budget import Allowance
 from replay_cli.dry_run import DryRun
+from replay_cli.engines import Here, Work
 from replay_cli.errors import FatalError, UsageError
 from replay_cli.job import Job
 from replay_cli.profiling import document
-from replay_cli.report.progress import Showable
+from replay_cli.report.progress import Reading, Showable
 from replay_cli.report.summary import Summary
 from replay_cli.segment.duplicates import Window
 from replay_cli.segment.ids import IdSet, portable
@@ -155,15 +157,73 @@ def test_nothing_to_read_is_told_as_everywhere(tmp_path: Path) -> None:
 
 
 class Watching:
-    """A reporter that shows nothing, and kills a worker when it is first told that something was read."""
+    """A reporter that keeps what it is shown."""
 
-    every = 0.01
+    every = 0.0
+
+    def __init__(self) -> None:
+        self.shown: list[Reading] = []
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         return None
+
+    def show(self, state: Showable) -> None:
+        assert isinstance(state, Reading)
+        self.shown.append(state)
+
+
+class Counting(Here):
+    """An engine that counts what is submitted and not yet collected."""
+
+    workers, ahead = 2, 5
+    out = most = 0
+
+    def submit(self, item: Any) -> "Future[Any]":
+        self.out += 1
+        self.most = max(self.most, self.out)
+        return super().submit(item)
+
+    def collect(self, future: "Future[Any]") -> Any:
+        self.out -= 1
+        return super().collect(future)
+
+
+@pytest.mark.usefixtures("small_portions")
+def test_results_that_wait_to_be_put_together_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in range(20):
+        write_lines(tmp_path / f"{name}.jsonl", (message(n) for n in range(60)))
+    engines: list[Counting] = []
+
+    def make(work: Work, _workers: int) -> Counting:
+        engines.append(Counting(work, lambda _: None))
+        return engines[0]
+
+    monkeypatch.setattr(conductor, "Processes", make)
+    assert found(Validation(setup(tmp_path), workers=2).go(QUIET))["records"]["read"] == 1200
+    assert [engine.most for engine in engines] == [Counting.ahead]
+
+
+def test_progress_comes_within_a_portion_and_ends_at_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in "ab":
+        write_lines(tmp_path / f"{name}.jsonl", (message(n) for n in range(3000)))
+    reporter = Watching()
+    monkeypatch.setattr(conductor, "make_reporter", lambda _: reporter)
+    findings = Validation(setup(tmp_path)).go(QUIET)
+    shares = [state.share for state in reporter.shown]
+    assert shares == sorted(shares)
+    assert len(set(shares)) > 3
+    last = reporter.shown[-1]
+    assert (last.consumed, last.total, last.records) == (findings.bytes, findings.bytes, 6000)
+    assert (last.of_objects, last.listing) == (2, False)
+
+
+class Killing(Watching):
+    """Kills a worker when it is first shown that something was read."""
+
+    every = 0.01
 
     def show(self, state: Showable) -> None:
         if state.share:
@@ -175,7 +235,7 @@ class Watching:
 def test_a_worker_killed_midway_ends_it_with_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in range(40):
         write_lines(tmp_path / f"{name}.jsonl", (message(n) for n in range(1000)))
-    monkeypatch.setattr(conductor, "make_reporter", lambda _: Watching())
+    monkeypatch.setattr(conductor, "make_reporter", lambda _: Killing())
     with pytest.raises(FatalError, match="was killed, perhaps because memory ran out"):
         Validation(setup(tmp_path), workers=2).go(QUIET)
     assert active_children() == []

@@ -126,17 +126,7 @@ async def _conduct(
 
             sandbox = await stack.enter_async_context(Sandbox(workspace_id=job.workspace_id, api_key=key))
             endpoint = sandbox.url
-        transport = await stack.enter_async_context(
-            Transport(
-                endpoint,
-                job.workspace_id,
-                key,
-                concurrency=session.policy.concurrency,
-                timeout=session.timeout,
-                ca_file=session.ca_file,
-                headers={"MOE-APPKEY": job.workspace_id} if in_bulk else {},
-            )
-        )
+        transport = await stack.enter_async_context(_transport(endpoint, job, session, key, in_bulk=in_bulk))
         workshop = stack.enter_context(make) if (make := _workshop(job, session, to_do)) is not None else None
         cap = Cap(session.rps)
         ledger = Ledger(store, letters, lambda error: replay.fail(error))
@@ -164,6 +154,18 @@ async def _conduct(
     book = ledger.book
     elapsed = time.monotonic() - began
     return ending, run_numbers(book.read, book.records, book.replies, cap.meter.peak, book.in_doubt, elapsed)
+
+
+def _transport(endpoint: str, job: Job, session: Session, key: str, *, in_bulk: bool) -> Transport:
+    return Transport(
+        endpoint,
+        job.workspace_id,
+        key,
+        concurrency=session.policy.concurrency,
+        timeout=session.timeout,
+        ca_file=session.ca_file,
+        headers={"MOE-APPKEY": job.workspace_id} if in_bulk else {},
+    )
 
 
 def _workshop(job: Job, session: Session, to_do: ToDo) -> Workshop | None:

@@ -3,4 +3,8 @@
 `store` is the file and its transactions, used from one thread; `ledger` groups what the run tells it into commits
 (≤ 20 ms) and says when they are durable; `watermark` decides what is settled; `dead_letters` keeps the file
 beside the checkpoint; `lock` keeps two runs apart.
+
+For reports it keeps a `timeline` of `intervals` with `latencies`, thinned with age, and the `content` by event and day,
+both bounded however long a job runs. `undelivered` finds examples of what did not go; `upgrading` knows the format
+before.
 """
