@@ -11,8 +11,8 @@ from replay_cli.profiling.onlooker import Seen
 from replay_cli.profiling.tally import Tally
 from replay_cli.profiling.texts import NONE, counted, cut, valid
 from replay_cli.segment.criteria import DEVICE_MODE_LIBRARIES
-from replay_cli.segment.identity import as_text
 from replay_cli.segment.layout import Place
+from replay_cli.segment.lists import text_of_id
 
 if TYPE_CHECKING:
     from replay_cli.profiling.instants import Instants
@@ -100,7 +100,7 @@ def _pairs(names: Sequence[Any], versions: Sequence[Any]) -> Counter[tuple[str, 
             return numbers
     except TypeError:  # lists and objects
         pass
-    return Counter(zip(*([as_text(value) or "" for value in values] for values in (names, versions)), strict=True))
+    return Counter(zip(*([text_of_id(value) or "" for value in values] for values in (names, versions)), strict=True))
 
 
 def _days(received: "Instants") -> Counter[str]:

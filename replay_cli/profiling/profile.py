@@ -11,7 +11,7 @@ from replay_cli.profiling.estimate import InBulk, Workload
 from replay_cli.profiling.identity import Identity
 from replay_cli.profiling.names import Names
 from replay_cli.profiling.repeats import Repeats
-from replay_cli.profiling.sending import Sending
+from replay_cli.profiling.sending import Sending, longest_user
 from replay_cli.profiling.times import Times
 
 _FAST = 1
@@ -65,7 +65,7 @@ class Profile:
             requests=sending.requests,
             records=self.book.sendable,
             read=self.book.read,
-            longest_user=_named(sending.longest_lane()),
+            longest_user=longest_user(sending.lanes()),
             users=sending.users,
             events=sending.events,
             people=0 if sending.people.lost else len(sending.people.counts),
@@ -82,7 +82,7 @@ class Profile:
         workload = self.workload()._replace(
             requests=round(spent.requests * share),
             records=records,
-            longest_user=_named(self.sending.longest_lane(in_bulk=True)) if records else None,
+            longest_user=longest_user(self.sending.lanes_in_bulk()) if records else None,
             users=round(spent.users * share),
             events=round(spent.events * share),
         )
@@ -93,8 +93,3 @@ class Profile:
 
     def __setstate__(self, state: bytes) -> None:
         self.__dict__ = pickle.loads(zlib.decompress(state))  # noqa: S301 # as whoever unpickles this does anyway
-
-
-def _named(lane: tuple[str, int] | None) -> tuple[str, int] | None:
-    """Return a lane without the letter that tells whose id it is."""
-    return lane and (lane[0][1:], lane[1])

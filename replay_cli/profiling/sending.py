@@ -105,18 +105,22 @@ class Sending:
         self.older_than_60_days += other.older_than_60_days
         self.older_than_365_days += other.older_than_365_days
 
-    def longest_lane(self, *, in_bulk: bool = False) -> tuple[str, int] | None:
-        """Return the lane with the most requests of one record, and how many; None when there are no requests.
+    def lanes(self) -> Counter[str]:
+        """Return the requests of one record by lane, of those that have many."""
+        return self.people.counts + self._companions.counts
 
-        Args:
-            in_bulk: of those that the bulk API takes, too: of known users.
-        """
-        people = self.people.counts
-        if in_bulk:
-            people = Counter({lane: number for lane, number in people.items() if lane.startswith(_USER)})
-        numbers = people + self._companions.counts
-        lane = min(numbers, key=lambda lane: (-numbers[lane], lane[:1] != _USER, lane), default=None)
-        return None if lane is None else (lane, numbers[lane])
+    def lanes_in_bulk(self) -> Counter[str]:
+        """Return the same for the records that the bulk API takes, too: those of known users."""
+        known = {lane: number for lane, number in self.people.counts.items() if lane.startswith(_USER)}
+        return Counter(known) + self._companions.counts
+
+
+def longest_user(lanes: Counter[str]) -> tuple[str, int] | None:
+    """Return who has the longest lane, without the letter that tells whose id it is, and how long it is."""
+    if not lanes:
+        return None
+    lane = min(lanes, key=lambda lane: (-lanes[lane], not lane.startswith(_USER), lane))
+    return lane[1:], lanes[lane]
 
 
 def _deliveries(events: Sequence[str], times: Sequence[str]) -> Counter[tuple[str, str]]:

@@ -37,9 +37,16 @@ def told(profile: Profile) -> dict[str, Any]:
 # -- what archives are made of --------------------------------------------------------------------------------
 
 ODD: list[Any] = [None, "", 0, 1, True, ["x"], ["x", "y"], {}, {"a": 1}]
+NEAR = [
+    *("2025-06-01T12:00:00.000Z", "2025-06-01T12:00:00.001Z", "2025-06-01T11:59:59.999Z", "2025-06-01T11:59:00.000Z"),
+    *("2025-06-01T11:00:00.000Z", "2025-05-31T12:00:00.000Z", "2025-05-25T12:00:00.000Z", "2025-05-29T00:00:00.000Z"),
+    *("2025-04-02T12:00:00.000Z", "2025-04-02T11:59:59.999Z", "2024-06-01T12:00:00.000Z", "2024-06-01T11:59:59.999Z"),
+]
+"""Now, and what is just before and after it by what is counted."""
 TIMES = st.one_of(
     st.datetimes().map(lambda moment: moment.isoformat(timespec="milliseconds") + "Z"),
-    st.integers(0, 3_000_000).map(lambda second: f"2025-03-{1 + second // 86400 % 28:02}T10:00:{second % 60:02}.000Z"),
+    st.sampled_from(NEAR),
+    st.sampled_from(NEAR),
     st.sampled_from(["2025-03-01T10:00:00+02:00", "2025-02-30T10:00:00.000Z", "not a date", 1740819000, "2025-05-30"]),
     st.sampled_from(ODD),
 )

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.archives import message, write_lines
-from tests.support.processes import Finished, replay
+from tests.support.processes import Finished, replay, start, wait_until
 from tests.support.sandbox_process import SandboxProcess
 
 
@@ -276,13 +276,10 @@ def test_two_runs_of_one_checkpoint_or_one_workspace_never_go_together(
     tmp_path: Path, logs: Path, sandbox: SandboxProcess
 ) -> None:
     """The second is refused, naming the first's pid."""
-    from tests.support.processes import start
-
     write_lines(tmp_path / "others" / "a.jsonl", numbered(9))
     sandbox.faults([{"hang": True}])
     first = start(tmp_path, "run", "logs", "--endpoint", sandbox.url, "--name", "job")
-    while not sandbox.stats()["attempts"]:
-        assert first.poll() is None
+    wait_until(lambda: sandbox.stats()["attempts"], first)
     same_checkpoint = replay(tmp_path, "run", "logs", "--endpoint", sandbox.url, "--name", "job")
     same_workspace = replay(tmp_path, "run", "others", "--endpoint", sandbox.url)
     first.kill()

@@ -2,9 +2,6 @@
 
 import json
 import signal
-import subprocess
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +11,7 @@ from replay_cli.ledger.store import Store
 from tests.ledger.checkpoints import rows
 from tests.support.archives import message, write_lines
 from tests.support.bulk_arrivals import number, people, requests, require_users_in_order, times
-from tests.support.processes import Finished, replay, start
+from tests.support.processes import Finished, replay, start, wait_until
 from tests.support.sandbox_process import SandboxProcess
 
 CHECKPOINT = ".replay/job.ckpt"
@@ -135,12 +132,6 @@ def test_redriven_dead_letters_arrive_in_the_order_of_their_times(tmp_path: Path
 
 
 # -- failing while others pass ----------------------------------------------------------------------------------
-
-
-def wait_until(true: Callable[[], object], process: "subprocess.Popen[str]") -> None:
-    while not true():
-        assert process.poll() is None, process.communicate()
-        time.sleep(0.02)
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.run.test_run_kill import kill_at_random
 from tests.support.bulk_arrivals import people, requests, require_users_in_order, times
+from tests.support.kills import kill_at_random
 from tests.support.parts import doubted, number_in_archive, write_parts
 from tests.support.processes import replay
 from tests.support.sandbox_process import SandboxProcess
@@ -28,7 +28,7 @@ def test_ten_kills_in_bulk_lose_nothing_and_double_only_what_was_in_doubt(tmp_pa
         kills = 0
         for _ in range(KILLS):
             moment = moments.uniform(-0.1, 0.3)
-            kills += kill_at_random(moment, tmp_path, [*command, "--rps", "9"], sandbox).code == -signal.SIGKILL
+            kills += kill_at_random(moment, sandbox, tmp_path, [*command, "--rps", "9"]).code == -signal.SIGKILL
         end = replay(tmp_path, *command, "--rps", "1000")
         arrived = requests(sandbox)
     summary = end.require_closed_book()

@@ -3,7 +3,6 @@
 import gzip
 import json
 import random
-import signal
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,7 +11,8 @@ from typing import Any
 import pytest
 
 from tests.support.archives import history, message, write_lines
-from tests.support.processes import Finished, replay, start
+from tests.support.kills import kill_after
+from tests.support.processes import Finished, replay
 from tests.support.sandbox_process import SandboxProcess
 
 Records = Sequence[Mapping[str, Any]]
@@ -133,16 +133,6 @@ def with_some_without_ids(messages: Records) -> list[Mapping[str, Any]]:
         {key: value for key, value in made.items() if key != "messageId" or made["properties"]["n"] % 5}
         for made in messages
     ]
-
-
-def kill_after(attempts: int, sandbox: SandboxProcess, cwd: Path, command: list[str]) -> None:
-    """Start a run and kill it after so many attempts."""
-    most = sandbox.stats()["attempts"] + attempts
-    process = start(cwd, *command)
-    while sandbox.stats()["attempts"] < most:
-        assert process.poll() is None, "the archive was too small to be killed so often"
-    process.kill()
-    assert Finished(process).code == -signal.SIGKILL
 
 
 @pytest.mark.parametrize("in_doubt", ["resend", "dead-letter"])

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.support.archives import history, message, write_lines
-from tests.support.processes import Finished, environment, replay, start
+from tests.support.processes import Finished, environment, replay, start, wait_until
 from tests.support.sandbox_process import SandboxProcess
 
 COUNT = 300
@@ -203,8 +203,7 @@ def test_a_run_that_is_stopped_at_the_gate_withdraws_what_has_not_left(
 
 
 def wait_for_attempts(process: "subprocess.Popen[str]", sandbox: SandboxProcess) -> None:
-    while not sandbox.stats()["attempts"]:
-        assert process.poll() is None, process.communicate()
+    wait_until(lambda: sandbox.stats()["attempts"], process)
 
 
 def test_a_full_disk_stops_the_run_in_one_sentence_and_loses_nothing(

@@ -3,8 +3,6 @@
 import json
 import random
 import signal
-import threading
-import time
 from collections import Counter
 from pathlib import Path
 
@@ -12,29 +10,13 @@ import pytest
 
 from tests.support.archives import history
 from tests.support.arrivals import lanes_in_order
+from tests.support.kills import kill_at_random
 from tests.support.parts import doubted, write_parts
-from tests.support.processes import Finished, replay, start
+from tests.support.processes import replay
 from tests.support.sandbox_process import SandboxProcess
 
 KILLS = 20
 MESSAGES = 12_000
-
-
-def kill_at_random(seconds: float, cwd: Path, arguments: list[str], sandbox: SandboxProcess) -> Finished:
-    """Start a run and kill it so many seconds after its first attempt, unless it ends first.
-
-    Negative seconds count from the start of the process: it is killed while it opens, lists or reads.
-    """
-    before = sandbox.stats()["attempts"]
-    process = start(cwd, *arguments)
-    while seconds >= 0 and process.poll() is None and sandbox.stats()["attempts"] == before:
-        time.sleep(0.01)
-    killer = threading.Timer(abs(seconds), process.send_signal, [signal.SIGKILL])
-    killer.start()
-    try:
-        return Finished(process)
-    finally:
-        killer.cancel()
 
 
 @pytest.mark.parametrize("in_doubt", ["resend", "dead-letter"])
@@ -49,7 +31,7 @@ def test_twenty_kills_lose_nothing_and_double_only_what_was_in_doubt(tmp_path: P
         kills = 0
         for _ in range(KILLS):
             moment = moments.uniform(-0.2, 0.6)
-            kills += kill_at_random(moment, tmp_path, command, sandbox).code == -signal.SIGKILL
+            kills += kill_at_random(moment, sandbox, tmp_path, command).code == -signal.SIGKILL
         end = replay(tmp_path, *command)
         arrivals = [line["body"] for line in sandbox.received(recorded=True)]
     summary = end.require_closed_book()

@@ -15,7 +15,7 @@ import pytest
 
 from tests.support.archives import history, message, write_lines
 from tests.support.arrivals import bodies, lanes_in_order, times, twice
-from tests.support.processes import Finished, replay, start
+from tests.support.processes import Finished, replay, start, wait_until
 from tests.support.sandbox_process import SandboxProcess
 from tests.support.tcp_proxy import Fault, Harm, TcpProxy
 
@@ -41,9 +41,7 @@ def letters(cwd: Path) -> list[dict[str, Any]]:
 
 
 def wait_until_recorded(process: "subprocess.Popen[str]", sandbox: SandboxProcess, count: int) -> None:
-    while sandbox.stats()["recorded"] < count:
-        assert process.poll() is None, process.communicate()
-        time.sleep(0.02)
+    wait_until(lambda: sandbox.stats()["recorded"] >= count, process)
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ import gzip
 import json
 import os
 import random
-import signal
 import subprocess
 import sys
 import time
@@ -20,6 +19,7 @@ import pytest
 
 from tests.support.archives import history, message, write_lines
 from tests.support.arrivals import bodies, lanes_in_order, times, twice
+from tests.support.kills import kill_after
 from tests.support.processes import Finished, environment, replay, start
 from tests.support.s3_proxy import S3Proxy
 from tests.support.s3_server import S3Server
@@ -265,16 +265,6 @@ def test_a_store_that_goes_away_pauses_the_run_and_the_same_command_goes_on(
 
 
 # -- kills, and changes ---------------------------------------------------------------------------------------
-
-
-def kill_after(attempts: int, sandbox: SandboxProcess, cwd: Path, arguments: list[str]) -> None:
-    """Start a run and kill it after so many attempts."""
-    most = sandbox.stats()["attempts"] + attempts
-    process = start(cwd, *arguments)
-    while sandbox.stats()["attempts"] < most:
-        assert process.poll() is None, "the archive was too small to be killed so often"
-    process.kill()
-    assert Finished(process).code == -signal.SIGKILL
 
 
 def test_kills_lose_nothing_and_double_only_what_was_in_doubt(

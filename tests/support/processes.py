@@ -4,11 +4,15 @@ import json
 import os
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 KEY = "sandbox"
 _SECONDS = 300.0
+_GLANCE_SECONDS = 0.02
+"""Between two looks at what goes on elsewhere: without a pause, looking takes the processor from those looked at."""
 
 
 def environment(**changes: str) -> dict[str, str]:
@@ -28,6 +32,13 @@ def start(cwd: Path, *arguments: str, **changes: str) -> "subprocess.Popen[str]"
         stderr=subprocess.PIPE,
         text=True,
     )
+
+
+def wait_until(true: Callable[[], object], process: "subprocess.Popen[str]") -> None:
+    """Wait for something that a running command brings about; it may not end before that."""
+    while not true():
+        assert process.poll() is None, process.communicate()
+        time.sleep(_GLANCE_SECONDS)
 
 
 class Finished:
