@@ -8,6 +8,7 @@ from rich.table import Table
 
 NAMES = (
     "preparing",
+    "profiling",
     "mapping",
     "fql",
     "startup",

@@ -3,12 +3,11 @@
 from collections import Counter
 from operator import attrgetter
 
-from replay_cli.moengage.limits import MOST_NAME
 from replay_cli.preparation import Prepared
 from replay_cli.profiling.excerpts import Excerpts
 from replay_cli.profiling.onlooker import Warned
 from replay_cli.profiling.tally import Tally
-from replay_cli.profiling.texts import cut, valid
+from replay_cli.profiling.texts import name, valid
 
 _reason = attrgetter("reason")
 
@@ -37,9 +36,9 @@ class Book:
         if prepared.skipped:
             self._take_skipped(prepared)
         if prepared.rejected:
-            self.rejected.add(cut(Counter(map(_reason, prepared.rejected))))
+            self.rejected.add(Counter([name(rejected.reason) for rejected in prepared.rejected]))
             for ordinal, reason, detail, _ in prepared.rejected:
-                self.rejected_ones.add(reason[:MOST_NAME], prepared.batch, ordinal, detail)
+                self.rejected_ones.add(name(reason), prepared.batch, ordinal, detail)
         for ordinal, details in warned:
             for rule, detail in details.items():
                 self.warned_ones.add(rule, prepared.batch, ordinal, detail)

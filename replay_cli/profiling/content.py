@@ -1,18 +1,17 @@
 """What the messages of an archive are, where they come from, and what their users consented to (pure)."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from replay_cli.moengage.limits import MOST_NAME
 from replay_cli.preparation import iso_instant
 from replay_cli.profiling.instants import UNREADABLE
-from replay_cli.profiling.onlooker import Seen
+from replay_cli.profiling.onlooker import Kind, Seen
 from replay_cli.profiling.tally import Tally
-from replay_cli.profiling.texts import NONE, counted, cut, valid
+from replay_cli.profiling.texts import name, valid
 from replay_cli.segment.criteria import DEVICE_MODE_LIBRARIES
 from replay_cli.segment.layout import Place
-from replay_cli.segment.lists import text_of_id
 
 if TYPE_CHECKING:
     from replay_cli.profiling.instants import Instants
@@ -23,7 +22,6 @@ GRANTED, REFUSED = "granted", "refused"
 _DAY = 86_400_000
 _MOST_DAYS = 10_000
 _MOST_CATEGORIES = 1_000
-_TEXTS = {str}
 
 
 class Content:
@@ -50,12 +48,8 @@ class Content:
         """
         number = len(seen.ordinals)
         self.messages += number
-        self.types.add(counted(seen.types))
-        events = counted(seen.events)
-        events.pop(NONE, None)
-        self.events.add(events)
+        self._take_kinds(seen.kinds)
         self.sources.add({valid(place.source_id or UNKNOWN)[:MOST_NAME]: number})
-        self._take_libraries(seen)
         if any(seen.consents):
             self._take_consents(seen.consents)
         if place.day is None:
@@ -64,10 +58,18 @@ class Content:
             # As a selection by receipt takes it: what a folder holds was received on its day.
             self.days.add({place.day.isoformat(): number})
 
-    def _take_libraries(self, seen: Seen) -> None:
-        numbers = _pairs(seen.libraries, seen.versions)
-        self.libraries.add(cut(Counter({" ".join(filter(None, pair)): n for pair, n in numbers.items()})))
-        self.device_mode += sum(n for (name, _), n in numbers.items() if name.lower() in DEVICE_MODE_LIBRARIES)
+    def _take_kinds(self, kinds: Mapping[Kind, int]) -> None:
+        types, events, libraries = Counter[str](), Counter[str](), Counter[str]()
+        for (type_, event, library, version), number in kinds.items():
+            types[name(type_)] += number
+            libraries[name(" ".join(filter(None, (library, version))))] += number
+            if event:
+                events[name(event)] += number
+            if library and library.lower() in DEVICE_MODE_LIBRARIES:
+                self.device_mode += number
+        self.types.add(types)
+        self.events.add(events)
+        self.libraries.add(libraries)
 
     def _take_consents(self, consents: Sequence[Any]) -> None:
         numbers: Counter[tuple[str, str]] = Counter()
@@ -75,8 +77,8 @@ class Content:
             preferences = consent.get("categoryPreferences") if consent.__class__ is dict else consent
             self.asked += preferences is not None
             if preferences.__class__ is dict:
-                for name, is_given in preferences.items():
-                    numbers[name[:MOST_NAME], GRANTED if is_given is True else REFUSED] += 1
+                for category, is_given in preferences.items():
+                    numbers[category[:MOST_NAME], GRANTED if is_given is True else REFUSED] += 1
         self.consents.add(numbers)
 
     def merge(self, other: "Content") -> None:
@@ -90,17 +92,6 @@ class Content:
         self.device_mode += other.device_mode
         self.asked += other.asked
         self.consents.merge(other.consents)
-
-
-def _pairs(names: Sequence[Any], versions: Sequence[Any]) -> Counter[tuple[str, str]]:
-    """Count pairs of name and version, as texts; "" for none."""
-    try:
-        numbers = Counter(zip(names, versions, strict=True))
-        if all(_TEXTS.issuperset(map(type, pair)) for pair in numbers):
-            return numbers
-    except TypeError:  # lists and objects
-        pass
-    return Counter(zip(*([text_of_id(value) or "" for value in values] for values in (names, versions)), strict=True))
 
 
 def _days(received: "Instants") -> Counter[str]:

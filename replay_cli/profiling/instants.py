@@ -53,13 +53,8 @@ def _read(texts: Sequence[str]) -> "Instants":
     tens = digits[:-1] * 10 + digits[1:]
     month, day, hour, minute, second = tens[5], tens[8], tens[11], tens[14], tens[17]
     months = (tens[0] * 100 + tens[2]) * 12 + month - _BEFORE_1970
-    days, days_after = (_first_days(months + more) for more in (0, 1))
-    is_date = (month >= 1) & (month <= 12) & (day >= 1) & (day <= days_after - days)
+    days = months.astype("datetime64[M]").astype("datetime64[D]").astype(np.int64)
+    is_date = (month >= 1) & (month <= 12) & (day >= 1) & (day <= 31)  # 30 February rolls over, here as in JavaScript
     is_time = (hour <= 23) & (minute <= 59) & (second <= 59)
     seconds = (days + (day - 1)) * 86_400 + (hour * 3_600 + minute * 60 + second)
     return np.where(is_date & is_time, seconds * 1_000 + (digits[20] * 100 + tens[21]), UNREADABLE)
-
-
-def _first_days(months: "NDArray[np.int32]") -> "Instants":
-    """Return the days (since 1970) on which months (since January 1970) begin."""
-    return months.astype("datetime64[M]").astype("datetime64[D]").astype("int64")

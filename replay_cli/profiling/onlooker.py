@@ -6,30 +6,37 @@ from typing import Any, NamedTuple
 from replay_cli.model import Message
 from replay_cli.moengage.mapping import Draft
 from replay_cli.profiling.names import Names
+from replay_cli.segment.lists import text_of_id
+
+
+class Kind(NamedTuple):
+    """What many messages have in common; None for what they do not have."""
+
+    type: str | None
+    event: str | None
+    library: str | None
+    version: str | None
 
 
 class Seen(NamedTuple):
-    """What is told by a batch's messages, in columns that run in parallel: any values, as the archive has them.
+    """What is told by a batch's messages: how many there are of each kind, and columns that run in parallel.
 
-    `libraries` and `versions` are name and version of `context.library`; `consents` are what `context.consent` holds.
+    The columns are of any values, as the archive has them; `consents` are what `context.consent` holds.
     """
 
+    kinds: Mapping[Kind, int]
     ordinals: Sequence[int]
-    types: Sequence[Any]
-    events: Sequence[Any]
     users: Sequence[Any]
     anonymous: Sequence[Any]
     message_ids: Sequence[Any]
     times: Sequence[Any]
     received: Sequence[Any]
-    libraries: Sequence[Any]
-    versions: Sequence[Any]
     consents: Sequence[Any]
 
 
 Warned = list[tuple[int, Mapping[str, str]]]
 """Of records that are warned about: the ordinal, and rule → detail."""
-_COLUMNS = len(Seen._fields)
+_COLUMNS = len(Seen._fields) - 1
 
 
 class Onlooker:
@@ -41,22 +48,35 @@ class Onlooker:
 
     def __init__(self, names: Names) -> None:
         self._see = names.see
+        self._kinds: dict[tuple[str | None, ...], int] = {}
         self._values: list[Any] = []
         self._warned: Warned = []
 
     def message(self, ordinal: int, message: Message) -> None:
         """Take a message down."""
-        # Every record passes here. Whole messages are not kept, for that costs more than to take them apart; and values
-        # stand one after the other, for to cut columns out of them is the fastest.
-        get = message.get
+        # Every record passes here. What is kept until the batch ends is little, for what is kept has to be found in
+        # the memory again: no messages, but values, one after the other, out of which columns are cut fast.
+        get, kinds = message.get, self._kinds
         try:
             context = message["context"]
             library = context["library"]
+            kind = (message["type"], get("event"), library["name"], library["version"])
             ids = (get("userId"), get("anonymousId"), message["messageId"])
-            origin = (message["timestamp"], message["receivedAt"], library["name"], library["version"])
-            self._values += (ordinal, message["type"], get("event"), *ids, *origin, context.get("consent"))
-        except (KeyError, TypeError, AttributeError, IndexError):  # some do not have all of it
-            self._values += (ordinal, *_values(message))
+            values = (ordinal, *ids, message["timestamp"], message["receivedAt"], context.get("consent"))
+            kinds[kind] += 1
+            self._values += values
+        except (KeyError, TypeError, AttributeError):  # the first of its kind, or one that does not have all of it
+            self._take_any(ordinal, message)
+
+    def _take_any(self, ordinal: int, message: Message) -> None:
+        get = message.get
+        context = _object(get("context"))
+        library = _object(context.get("library"))
+        # Only texts and None are kept: none of them equals what is found above and has no text.
+        kind = tuple(map(_text, (get("type"), get("event"), library.get("name"), library.get("version"))))
+        self._kinds[kind] = self._kinds.get(kind, 0) + 1
+        ids = (get("userId"), get("anonymousId"), get("messageId"))
+        self._values += (ordinal, *ids, get("timestamp"), get("receivedAt"), context.get("consent"))
 
     def drafts(self, drafts: Sequence[Draft]) -> None:
         """Take down the names of what is sent."""
@@ -69,21 +89,17 @@ class Onlooker:
 
     def taken_down(self) -> tuple[Seen, Warned]:
         """Return what was seen since the last time."""
-        seen = Seen(*(self._values[column::_COLUMNS] for column in range(_COLUMNS)))
+        columns = (self._values[column::_COLUMNS] for column in range(_COLUMNS))
+        seen = Seen({Kind(*kind): number for kind, number in self._kinds.items()}, *columns)
         warned = self._warned
         self._values.clear()
+        self._kinds.clear()
         self._warned = []
         return seen, warned
 
 
-def _values(message: Message) -> tuple[Any, ...]:
-    """Return what is taken down of any message, after its ordinal; None for what it does not have."""
-    get = message.get
-    context = _object(get("context"))
-    library = _object(context.get("library"))
-    ids = (get("userId"), get("anonymousId"), get("messageId"))
-    origin = (get("timestamp"), get("receivedAt"), library.get("name"), library.get("version"))
-    return (get("type"), get("event"), *ids, *origin, context.get("consent"))
+def _text(value: Any) -> str | None:
+    return value if value.__class__ is str else text_of_id(value)
 
 
 def _object(value: Any) -> dict[str, Any]:

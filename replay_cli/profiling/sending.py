@@ -3,6 +3,7 @@
 from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Sequence
+from itertools import chain
 from operator import itemgetter
 from typing import NamedTuple
 
@@ -74,12 +75,15 @@ class Sending:
         self.deliveries.add(numbers)
 
     def _take_people(self, prepared: Prepared) -> None:
-        lanes: list[tuple[str, ...]] = list(map(_users, prepared.requests))
-        first = short([users[0] for users in lanes])
+        lanes = list(map(_users, prepared.requests))
+        if set(map(len, lanes)) == {_USUAL}:  # as nearly all: then they are parted at the speed of C
+            both = short(list(chain.from_iterable(lanes)))
+            first, others = both[::_USUAL], both[1::_USUAL]
+        else:
+            first = short([users[0] for users in lanes])
+            others = short([lane for users in lanes for lane in users[1:]])
         self.people.update(first)
-        self._companions.update(short([users[1] for users in lanes if len(users) > 1]))
-        if max(map(len, lanes)) > _USUAL:
-            self._companions.update(short([lane for users in lanes for lane in users[_USUAL:]]))
+        self._companions.update(others)
         updated = [user for user, event in zip(first, prepared.events, strict=True) if not event]
         self.updates += len(updated)
         self.updated_users.update(updated)

@@ -6,7 +6,7 @@ from typing import Any
 
 from replay_cli.profiling.tally import add_up
 
-_WAITING = 1 << 14
+_WAITING = 1 << 12
 """Texts that wait to be put into a sketch: most of a batch's come again in the next one."""
 _PLACES = 1 << 15
 _EXACT_SHARE = 11

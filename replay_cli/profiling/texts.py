@@ -1,7 +1,6 @@
 """Untrusted texts made fit to be kept and shown: short, and nothing in them that a terminal would act on (pure)."""
 
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from hashlib import blake2b
 from typing import Any
 
@@ -14,7 +13,6 @@ LONGEST_ID = 100
 """Characters of an id that is kept as it is, as long as a `messageId` may be (documented)."""
 _REMAINS = 60
 _STRING = {str}
-_NAMES = {str, type(None)}
 
 
 def ids(values: Sequence[Any]) -> Sequence[str]:
@@ -33,25 +31,9 @@ def short(texts: Sequence[str]) -> Sequence[str]:
     return [text if len(text) <= LONGEST_ID else _shortened(text) for text in texts]
 
 
-def counted(values: Iterable[Any]) -> Counter[str]:
-    """Count names, each at its first 200 characters, which is where MoEngage cuts them; `NONE` for none."""
-    values = list(values)
-    try:
-        numbers = Counter(values)
-        is_usual = _NAMES.issuperset(map(type, numbers))
-    except TypeError:  # lists and objects
-        is_usual = False
-    if not is_usual:
-        numbers = Counter([value if value.__class__ is str else text_of_id(value) for value in values])
-    return cut(numbers)
-
-
-def cut(numbers: Mapping[str | None, int]) -> Counter[str]:
-    """Return numbers by names, each at its first 200 characters; `NONE` for none."""
-    found: Counter[str] = Counter()
-    for name, number in numbers.items():
-        found[name[:MOST_NAME] if name else NONE] += number
-    return found
+def name(text: str | None) -> str:
+    """Return a name at its first 200 characters, which is where MoEngage cuts them; `NONE` for none."""
+    return text[:MOST_NAME] if text else NONE
 
 
 def legible(text: str, most: int) -> str:

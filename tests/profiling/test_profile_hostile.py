@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from replay_cli.model import ArchiveObject, LeftOut, Record, RecordBatch, Unit, Unreadable
@@ -144,8 +144,9 @@ def test_every_record_that_is_warned_about_is_an_example_until_there_are_three()
     assert [one["line"] for one in found["examples"]["warnings"]["missing_time"]] == [1, 2, 3]
 
 
+NUMBERS = st.one_of(st.integers(-(2**70), 2**70), st.floats(allow_nan=False, allow_infinity=False))
 JSON = st.recursive(
-    st.one_of(st.none(), st.booleans(), st.integers(-(2**70), 2**70), st.floats(allow_nan=False), st.text(max_size=8)),
+    st.one_of(st.none(), st.booleans(), NUMBERS, st.text(max_size=8)),
     lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.text(max_size=8), inner, max_size=3)),
     max_leaves=6,
 )
@@ -158,6 +159,7 @@ ANY = st.one_of(
 )
 
 
+@settings(max_examples=60)
 @given(st.lists(ANY, max_size=10))
 def test_any_record_can_be_profiled(records: list[Record]) -> None:
     found = told(profiled(records, 4))["records"]

@@ -108,6 +108,44 @@ def test_the_people_of_a_small_archive_are_counted_and_those_of_a_large_one_are_
     assert profiled(messages).workload().people == 0
 
 
+# -- deliveries ----------------------------------------------------------------------------------------------
+
+
+def test_deliveries_are_counted_by_event_and_day() -> None:
+    profile = profiled(
+        [
+            message(1, timestamp="2025-03-01T23:59:59.999Z"),
+            message(2, timestamp="2025-03-02T00:00:00.000Z"),
+            message(3, timestamp="2025-03-02T01:00:00.000Z", event="Other"),
+            message(4, timestamp="2025-03-03T01:00:00.000+02:00"),
+            identify(5, "ann", timestamp="2025-03-03T00:00:00.000Z"),
+        ]
+    )
+    assert profile.deliveries == {
+        ("Tested", "2025-03-01"): 1,
+        ("Tested", "2025-03-02"): 2,
+        ("Other", "2025-03-02"): 1,
+        ("", "2025-03-03"): 1,
+    }
+    assert profile.other_deliveries == 0
+
+
+def test_a_delivery_without_a_time_has_no_day() -> None:
+    assert profiled([message(1, timestamp=None)]).deliveries == {("Tested", ""): 1}
+
+
+def test_a_record_that_becomes_two_requests_is_old_once() -> None:
+    prepared = preparation()(batches([message(1), message(2)])[0])
+    doubled = prepared._replace(
+        requests=[request._replace(part=part) for request in prepared.requests for part in (0, 1)],
+        events=prepared.events * 2,
+        times=[time for time in prepared.times for _ in (0, 1)],
+    )
+    made = sending.Sending()
+    made.take(doubled, preparation().api, sending.Cutoffs("2026-01-01T00:00:00.000Z", prepared.times[1]))
+    assert (made.requests, made.older_than_60_days, made.older_than_365_days) == (4, 2, 1)
+
+
 # -- bulk -----------------------------------------------------------------------------------------------------
 
 
