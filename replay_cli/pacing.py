@@ -2,11 +2,10 @@
 
 from replay_cli.delivery import budget
 from replay_cli.delivery.budget import Allowance
-from replay_cli.delivery.cap import bucket_and_refill
+from replay_cli.delivery.cap import BOARDING_SECONDS, bucket_and_refill
 from replay_cli.delivery.fair_use import LIMITS
 from replay_cli.ledger.ledger import COMMIT_EVERY
 from replay_cli.profiling.estimate import Bucket, Pace
-from replay_cli.sending import BOARDING_SECONDS
 
 
 def make_pace(rps: float, concurrency: int, latency: float, allowance: Allowance) -> Pace:

@@ -9,7 +9,7 @@ from contextlib import nullcontext
 from typing import NamedTuple
 
 from replay_cli.delivery.budget import Budget
-from replay_cli.delivery.cap import Cap
+from replay_cli.delivery.cap import BOARDING_SECONDS, Cap
 from replay_cli.delivery.fair_use import FairUse
 from replay_cli.delivery.transport import Transport
 from replay_cli.ledger.group import AttemptKey
@@ -21,8 +21,6 @@ from replay_cli.settlement import Pending
 
 _LAUNCH_PAD_SECONDS = 0.1
 """Attempts may be declared to the checkpoint this long before the cap lets them go: enough to hide a commit."""
-BOARDING_SECONDS = 0.25
-"""Connections may be made this long before they are needed: enough to hide a handshake, not a crowd of idle ones."""
 
 
 class _WithdrawnError(Exception):

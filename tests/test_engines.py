@@ -7,7 +7,7 @@ import subprocess
 import sys
 from multiprocessing import active_children
 from pathlib import Path
-from threading import Event
+from threading import Event, Thread
 
 import pytest
 
@@ -19,6 +19,14 @@ SECONDS = 60
 ENDLESS = "endless"
 
 
+class Deadly:
+    """A number that kills whoever adds it to another one."""
+
+    def __radd__(self, other: int) -> int:
+        os.kill(os.getpid(), signal.SIGKILL)
+        return other
+
+
 def work(item: object, tell: Tell) -> object:
     """What the tests have done: some items are special."""
     match item:
@@ -28,6 +36,8 @@ def work(item: object, tell: Tell) -> object:
             raise ZeroDivisionError
         case "die":
             os.kill(os.getpid(), signal.SIGKILL)
+        case "die while telling":
+            tell(Deadly(), 1)  # type: ignore[arg-type] # a size that is added while the numbers are locked
         case _ if item == ENDLESS:
             Event().wait()
     tell(10, 1)
@@ -73,6 +83,17 @@ def test_a_killed_process_is_told_in_a_sentence() -> None:
         with pytest.raises(FatalError, match="was killed"):
             engine.submit(4)
     assert active_children() == []
+
+
+def test_a_process_killed_while_it_tells_holds_nobody_up() -> None:
+    with Processes(work, 2) as engine:
+        futures = [engine.submit(item) for item in (1, "die while telling")]
+        with pytest.raises(FatalError, match="was killed"):
+            engine.collect(futures[1])
+        asking = Thread(target=engine.told, daemon=True)
+        asking.start()
+        asking.join(SECONDS)
+        assert not asking.is_alive()
 
 
 def test_an_error_ends_the_work_under_way() -> None:

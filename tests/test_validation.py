@@ -80,20 +80,35 @@ def test_two_processes_find_what_one_finds_and_what_a_dry_run_counts() -> None:
     require_as_dry(alone, dry(asked))
 
 
-@pytest.mark.usefixtures("small_portions")
-def test_what_lies_behind_damage_in_a_table_is_not_counted(tmp_path: Path) -> None:
-    """A run would not read it, though the parts after the damage can be read."""
+def damaged_table(path: Path) -> Path:
+    """Write 2,000 messages in eight row groups, of which one in the middle cannot be read."""
     rows = [json.dumps(message(n, context={"filler": os.urandom(40).hex()})) for n in range(2000)]
-    path = tmp_path / "a.parquet"
     pq.write_table(pa.table({"message": rows}), path, row_group_size=250)
     stored = bytearray(path.read_bytes())
     middle = len(stored) // 2
     stored[middle : middle + 100] = bytes(100)
     path.write_bytes(stored)
+    return path
+
+
+@pytest.mark.usefixtures("small_portions")
+def test_what_lies_behind_damage_in_a_table_is_not_counted(tmp_path: Path) -> None:
+    """A run would not read it, though the parts after the damage can be read."""
+    path = damaged_table(tmp_path / "a.parquet")
     findings = Validation(setup(path)).go(QUIET)
     assert list(findings.damage) == [str(path)]
     assert 250 <= found(findings)["records"]["read"] <= 1250
     require_as_dry(findings, dry(setup(path)))
+
+
+@pytest.mark.usefixtures("small_portions")
+def test_what_lies_behind_damage_neither_spends_the_limit_nor_makes_duplicates(tmp_path: Path) -> None:
+    damaged_table(tmp_path / "a.parquet")
+    write_lines(tmp_path / "b.jsonl", (message(n) for n in range(1000, 2000)))
+    require_as_dry(
+        Validation(setup(tmp_path), window=Window(10_000, 1)).go(QUIET), dry(setup(tmp_path), window=Window(10_000, 1))
+    )
+    assert found(Validation(setup(tmp_path), limit=1800).go(QUIET))["records"]["sendable"] == 1800
 
 
 @pytest.mark.parametrize("api", ["actions", "classic", "bulk"])

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import click
 from yarl import URL
 
-from replay_cli.delivery.transport import is_loopback
+from replay_cli.delivery.loopback import is_loopback
 from replay_cli.errors import UsageError
 from replay_cli.moengage.regions import MAX_RPS, REGIONS
 

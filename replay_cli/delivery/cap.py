@@ -20,6 +20,8 @@ GROW_EVERY = 1.0
 SLOWEST = 1.0
 """Attempts a second below which the rate is not halved."""
 _BUCKET_SHARE = 0.01
+BOARDING_SECONDS = 0.25
+"""Connections may be made this long before they are needed: enough to hide a handshake, not a crowd of idle ones."""
 
 
 def bucket_and_refill(rps: float) -> tuple[float, float]:

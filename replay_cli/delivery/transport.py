@@ -12,7 +12,6 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import partial
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Self
 from urllib.request import getproxies, proxy_bypass
@@ -24,6 +23,7 @@ from aiohttp.tracing import Trace
 from yarl import URL
 
 from replay_cli import __version__
+from replay_cli.delivery.loopback import is_loopback
 from replay_cli.errors import UsageError
 from replay_cli.model import Request
 from replay_cli.moengage.replies import Failure, Reply
@@ -303,15 +303,6 @@ def _proxy(url: URL) -> tuple[str | None, dict[str, str] | None, tuple[str, ...]
     token = b64encode(f"{proxy.user or ''}:{proxy.password or ''}".encode()).decode()
     secrets = tuple(filter(None, (token, proxy.password, proxy.raw_password)))
     return str(proxy.with_user(None)), {"Proxy-Authorization": f"Basic {token}"}, secrets
-
-
-def is_loopback(url: URL) -> bool:
-    """Tell whether a URL stays on this machine."""
-    host = url.host or ""
-    try:
-        return host == "localhost" or ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def tls_context(ca_file: Path | None) -> ssl.SSLContext | bool:

@@ -68,8 +68,8 @@ class Processes:
             raise self._lost() from None
 
     def told(self) -> Told:
-        """See `Engine`."""
-        return Told(*self._counts[:])
+        """See `Engine`. A process that is killed may never let go of the numbers' lock: it is not asked for."""
+        return Told(*self._counts.get_obj())
 
     def _end_all(self) -> None:
         """End the processes without waiting for what they do, even if they are only beginning."""

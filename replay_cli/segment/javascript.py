@@ -23,7 +23,7 @@ _DAYJS = re.compile(
     rf"[0-9]{{4}}[-/]?(?:[0-9]{{1,2}})?[-/]?[0-9]{{0,2}}[Tt{SPACE}\u2028\u2029]*"
     r"(?:[0-9]{1,2})?:?(?:[0-9]{1,2})?:?(?:[0-9]{1,2})?[.:]?(?:[0-9]+)?"
 )
-_AROUND = "".join(letter for letter in map(chr, range(0x10000)) if re.fullmatch(rf"[{SPACE}\u2028\u2029]", letter))
+_AROUND = "".join(re.findall(rf"[{SPACE}\u2028\u2029]", "".join(map(chr, range(0x10000)))))
 _PREFIXED = re.compile(r"0[xX][0-9a-fA-F]+|0[oO][0-7]+|0[bB][01]+")
 _DECIMAL = re.compile(r"[+-]?(?:Infinity|(?:[0-9]++(?:\.[0-9]*+)?|\.[0-9]++)(?:[eE][+-]?[0-9]++)?)")
 _NUMERIC = re.compile(r"[+-]?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")

@@ -121,7 +121,8 @@ class Validation:
         coming = portions(listing.pages())
         while not self._order.is_over:
             while len(under_way) < engine.ahead and (portion := next(coming, None)) is not None:
-                under_way.append((portion, engine.submit(portion)))
+                if not self._lies_behind_damage(portion):  # it would spend the limit, and be remembered for duplicates
+                    under_way.append((portion, engine.submit(portion)))
             if not under_way:
                 return
             portion, future = under_way.popleft()

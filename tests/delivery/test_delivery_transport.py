@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from yarl import URL
 
 from replay_cli.delivery import transport as module
-from replay_cli.delivery.transport import MAX_REPLY_BYTES, Transport, is_loopback
+from replay_cli.delivery.loopback import is_loopback
+from replay_cli.delivery.transport import MAX_REPLY_BYTES, Transport
 from replay_cli.errors import FatalError, UsageError
 from replay_cli.model import Request
 from replay_cli.moengage.replies import Failure, Reply

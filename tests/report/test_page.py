@@ -5,7 +5,7 @@ import stat
 from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 from hypothesis import given, settings
@@ -15,6 +15,7 @@ from replay_cli.errors import FatalError
 from replay_cli.report.page import write_page
 from replay_cli.report.page.rendering import render
 from replay_cli.report.page.tidying import LONGEST, tidied
+from replay_cli.report.page.writing import write_whole
 from tests.support.documents import (
     HOSTILE,
     hostile_run_document,
@@ -78,6 +79,35 @@ def test_a_link_stays_a_link_and_a_device_a_device(tmp_path: Path) -> None:
     assert target.read_text().startswith("<!doctype html>")
     write_page(Path(os.devnull), plan_document())
     assert Path(os.devnull).is_char_device()
+
+
+def test_a_page_goes_through_a_pipe() -> None:
+    end, begin = os.pipe()
+    try:
+        write_whole(Path(f"/dev/fd/{begin}"), "a page")
+        assert os.read(end, 100) == b"a page"
+    finally:
+        os.close(end)
+        os.close(begin)
+
+
+def test_an_interrupted_page_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Path, "replace", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        write_whole(tmp_path / "report.html", "a page")
+    assert not list(tmp_path.iterdir())
+
+
+def interrupted(*_: object) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+def test_a_page_is_never_written_through_what_lies_in_its_way(tmp_path: Path) -> None:
+    path, others = tmp_path / "report.html", tmp_path / "others"
+    others.write_text("theirs")
+    (tmp_path / f".report.html.{os.getpid()}").symlink_to(others)
+    write_whole(path, "a page")
+    assert (others.read_text(), path.read_text(), path.is_symlink()) == ("theirs", "a page", False)
 
 
 def test_a_long_job_and_a_large_archive_make_small_pages() -> None:

@@ -89,6 +89,13 @@ def test_the_answer_comes_first_and_then_the_estimate() -> None:
     assert "50 % less time; 86,000 records would be left out" in lines[4]
 
 
+@pytest.mark.parametrize("make", [validation_document, plan_document])
+def test_a_run_that_hardly_ends_is_told(make: Any) -> None:
+    document = make()
+    document["estimate"] |= {"seconds": 1e13, "finishes_at": 1e13}
+    assert "finished after the year 9999" in in_a_log(document)
+
+
 def test_the_answer_is_repeated_where_it_has_left_the_screen() -> None:
     reason = validation_document()["reason"]
     assert in_a_terminal(validation_document(), height=24).splitlines()[-1] == reason

@@ -25,6 +25,7 @@ from tests.support.sandbox_process import SandboxProcess
         (["a.jsonl", "--sandbox", "--rps", "0"], "--rps"),
         (["a.jsonl", "--sandbox", "--rps", "nan"], "not a rate"),
         (["a.jsonl", "--sandbox", "--rps", "inf"], "not a rate"),
+        (["a.jsonl", "--sandbox", "--rps", "1e-300"], "not a rate"),
         (["a.jsonl", "--sandbox", "--name", "../evil"], "--name '../evil'"),
         (["a.jsonl", "--sandbox", "--name", ""], "--name ''"),
         (["a.jsonl", "--sandbox", "--checkpoint", "."], "is a directory"),

@@ -9,7 +9,7 @@ import click
 from replay_cli.policy import DeadLetterLimit
 from replay_cli.segment.duplicates import LARGEST
 
-MAX_RATE = 1_000_000.0
+MIN_RATE, MAX_RATE = 0.001, 1_000_000.0
 
 
 class Duration(click.ParamType[float]):
@@ -71,7 +71,7 @@ class Line(click.types.StringParamType):
 
 
 class Rate(click.ParamType[float]):
-    """Attempts a second: a number more than 0."""
+    """Attempts a second: a number more than 0; below four attempts an hour, nobody means it."""
 
     name = "number"
 
@@ -80,7 +80,7 @@ class Rate(click.ParamType[float]):
             rate = float(value)
         except ValueError:
             rate = float("nan")
-        if not 0 < rate <= MAX_RATE:
+        if not MIN_RATE <= rate <= MAX_RATE:
             self.fail(f"{value!r} is not a rate: use a number of attempts a second, for example 250", param, ctx)
         return rate
 

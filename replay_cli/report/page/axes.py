@@ -55,7 +55,8 @@ def clock_ticks(stretches: Sequence[tuple[float, float, float]], most: int) -> l
         if 2 <= len(found) <= most:
             return _apart([Tick(x, _clock(at, step, many_days=many_days)) for at, x in found], least)
     step = 60 if many_days else 1
-    return _apart([Tick(offset, _clock(begin, step, many_days=many_days)) for begin, _, offset in stretches], least)
+    ticks = _apart([Tick(offset, _clock(begin, step, many_days=many_days)) for begin, _, offset in stretches], least)
+    return ticks[:: ceil(len(ticks) / most)]
 
 
 def _apart(ticks: Sequence[Tick], least: float) -> list[Tick]:

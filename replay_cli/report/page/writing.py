@@ -16,11 +16,10 @@ def write_whole(path: Path, text: str) -> None:
         FatalError: it cannot be written.
     """
     try:
-        place = path.resolve()
-        if place.exists() and not place.is_file() and not place.is_dir():
-            place.write_text(text, encoding="utf-8")
+        if path.exists() and not path.is_file() and not path.is_dir():
+            path.write_text(text, encoding="utf-8")  # as it is: what a pipe resolves to has no name
         else:
-            _replace(place, text)
+            _replace(path.resolve(), text)
     except OSError as error:
         raise FatalError(f"cannot write the report {path}: {error.strerror}; name another file") from None
 
@@ -28,11 +27,12 @@ def write_whole(path: Path, text: str) -> None:
 def _replace(path: Path, text: str) -> None:
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        descriptor = os.open(draft, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600)
+        draft.unlink(missing_ok=True)
+        descriptor = os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)  # never through another one's link
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             file.write(text)
         draft.replace(path)
-    except OSError:
+    except BaseException:  # an interruption, too: it holds excerpts
         with suppress(OSError):
             draft.unlink()
         raise

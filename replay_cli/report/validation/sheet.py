@@ -18,6 +18,8 @@ BROAD = 116
 _WIDEST, _IN_A_LOG = 140, 100
 """Columns of tables at most, in a terminal and elsewhere."""
 _LONGEST_DETAIL = 300
+_NEVER = 253_402_300_800
+"""POSIX seconds: the year 10000."""
 
 
 class Sheet:
@@ -121,5 +123,7 @@ def about(number: int, error: float, thing: str) -> str:
 
 
 def in_utc(posix: float) -> str:
-    """Return a time as people read it."""
+    """Return a time as people read it; the slowest of runs may end when no calendar here goes on."""
+    if posix >= _NEVER:
+        return "after the year 9999"
     return f"{datetime.fromtimestamp(posix, UTC):%Y-%m-%d %H:%M:%S} UTC"
