@@ -21,7 +21,7 @@ def make_pace(rps: float, concurrency: int, latency: float, allowance: Allowance
         rps=rps,
         concurrency=concurrency,
         latency=latency,
-        cap=Bucket(*bucket_and_refill(rps)),
+        cap=Bucket(0.0, bucket_and_refill(rps)[1]),  # it begins full
         users=_budget(allowance.users),
         events=_budget(allowance.events),
         per_user=tuple(Bucket(*limit) for limit in LIMITS),

@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 from concurrent.futures import Future
 from multiprocessing import active_children
 from pathlib import Path
@@ -30,6 +31,8 @@ from replay_cli.segment.lists import NO_LISTS, Lists
 from replay_cli.validation import Findings, Setup, Validation, conductor
 from replay_cli.validation.work import Worker
 from tests.support.archives import message, objects, write_lines
+from tests.support.processes import replay
+from tests.support.sandbox_process import SandboxProcess
 
 SAMPLES = Path(__file__).parents[1] / "sample_archives"
 NOW = 1_790_000_000.0
@@ -123,6 +126,25 @@ def test_a_limit_ends_reading_after_so_many_requests(tmp_path: Path) -> None:
     findings = Validation(setup(tmp_path), workers=2, limit=1234).go(QUIET)
     assert found(findings)["records"] == {"read": 1234, "sendable": 1234, "skipped": 0, "rejected": 0}
     assert (findings.objects, findings.workers) == (1, 1)
+
+
+@pytest.mark.parametrize("api", ["actions", "bulk"])
+def test_a_limit_leaves_what_a_run_sends_in_so_many_requests(tmp_path: Path, api: str) -> None:
+    dice = random.Random(3)
+    made = [message(n) for n in dice.sample(range(4000), 3000)]  # their times are out of order
+    made[5:2000:7] = [{**one, "type": "page"} for one in made[5:2000:7]]
+    write_lines(tmp_path / "logs" / "a.jsonl", [*made[:1500], b"no JSON", *made[1500:]])
+    limit = 3 if api == "bulk" else 1234
+    asked = setup(tmp_path / "logs", api=api)._replace(allowance=Allowance(0, 0))
+    findings = Validation(asked, limit=limit).go(QUIET)
+    options = ["--limit", str(limit), "--rps", "100000", "--users-per-minute", "0", "--events-per-minute", "0"]
+    with SandboxProcess(rps=1_000_000) as sandbox:
+        end = replay(tmp_path, "run", "logs", "--endpoint", sandbox.url, "--api", api, *options, "--json")
+    told = found(findings)
+    assert findings.profile.workload().requests == limit
+    assert end.summary["records"]["delivered"] == told["records"]["sendable"]
+    assert end.summary["rejected"] == told["rejected"]
+    assert end.summary["skipped"] == told["skipped"]
 
 
 def test_duplicates_are_left_out_across_objects(tmp_path: Path) -> None:

@@ -21,6 +21,11 @@ class Interrupted(KeyboardInterrupt):
         self.name = name
 
 
+def is_ignored(number: signal.Signals) -> bool:
+    """Tell whether a signal is to be ignored, as `nohup` has it: that must stay so."""
+    return signal.getsignal(number) is signal.SIG_IGN
+
+
 @contextmanager
 def interruptible() -> Iterator[None]:
     """Let SIGTERM and SIGHUP end what is within as SIGINT does, with the exit codes 143 and 129.
@@ -28,7 +33,7 @@ def interruptible() -> Iterator[None]:
     Raises:
         Exit: one of them came; the terminal was told.
     """
-    before = {number: signal.signal(number, _interrupt) for number in _ENDING}
+    before = {number: signal.signal(number, _interrupt) for number in _ENDING if not is_ignored(number)}
     try:
         yield
     except Interrupted as interrupted:

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from concurrent.futures import CancelledError, Executor, Future
 from contextlib import suppress
 from importlib import import_module
@@ -13,6 +14,9 @@ from replay_cli.engines.engine import DASK, Told, Work, ahead_of
 from replay_cli.errors import FatalError, ReplayError, UsageError
 
 _CONNECT_SECONDS = 10
+_LOOK_EVERY = 1.0
+_ALONE_SECONDS = 10.0
+"""A cluster without workers is given up after so long: those that are restarted come back sooner."""
 _LOGGERS = ("distributed", "distributed.client", "tornado")
 _SAME_EVERYWHERE = ("python", "dask", "distributed", "cloudpickle")
 """What has to be of the same version on a cluster, or what is sent there may not be understood."""
@@ -35,6 +39,7 @@ class Cluster:
     def __init__(self, work: Work, address: str) -> None:
         self._address = address
         self._told = Told()
+        self._looked_at = self._seen_at = time.monotonic()
         self._client = _connected(address)
         try:
             self.workers = sum(self._client.nthreads().values())
@@ -82,6 +87,7 @@ class Cluster:
     def told(self) -> Told:
         """See `Engine`; what is told is known when an item is done."""
         self._require_connection()
+        self._require_workers()
         return self._told
 
     def _hear(self, future: "Future[Any]") -> None:
@@ -92,6 +98,17 @@ class Cluster:
     def _require_connection(self) -> None:
         if self._client.status != "running":
             raise FatalError(f"{self._address}: the connection to the scheduler is lost: run the same command again")
+
+    def _require_workers(self) -> None:
+        """Check now and then that somebody works: the scheduler itself would wait for new workers for ever."""
+        now = time.monotonic()
+        if now - self._looked_at < _LOOK_EVERY:
+            return
+        self._looked_at = now
+        if self._client.nthreads():
+            self._seen_at = now
+        elif now - self._seen_at > _ALONE_SECONDS:
+            raise FatalError(f"{self._address}: this cluster has lost all its workers: start some, and run this again")
 
 
 def _work_there(work: Work, item: Any) -> tuple[Any, Told]:

@@ -85,9 +85,10 @@ class State(NamedTuple):
             numbers += f" · [red]{self.undelivered:,} not deliverable[/red]"
         if self.parked:
             numbers += f" · {self.parked:,} parked"
-        numbers += (
-            f" · [yellow]waiting: {self.held_by}[/yellow]" if self.held_by else f" · {self._time_left(elapsed)} left"
-        )
+        if self.held_by:
+            numbers += f" · [yellow]waiting: {escape(printable(self.held_by))}[/yellow]"
+        else:
+            numbers += f" · {self._time_left(elapsed)} left"
         if self.trouble:
             numbers += f"\n[yellow]last attempt: {escape(printable(self.trouble))}[/yellow]"
         return numbers

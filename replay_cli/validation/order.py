@@ -1,8 +1,11 @@
 """What is left out by what came before: duplicates, and all that comes after `--limit`. Only one can read then."""
 
-from collections.abc import Iterator
+from collections.abc import Sequence
+from copy import deepcopy
 
-from replay_cli.model import RecordBatch
+from replay_cli.bundling import bundle
+from replay_cli.model import RecordBatch, Request
+from replay_cli.moengage.mapping import Api
 from replay_cli.preparation import Preparation, Prepared
 from replay_cli.recognition import leave_out_duplicates
 from replay_cli.segment.duplicates import Window
@@ -28,26 +31,34 @@ class Order:
         """Whether the limit is reached."""
         return self._left is not None and self._left <= 0
 
-    def batches(self, batch: RecordBatch) -> Iterator[RecordBatch]:
-        """Give a batch up to the limit: whole as long as that is far, then record by record."""
+    def within(self, batch: RecordBatch, prepare: Preparation) -> RecordBatch:
+        """Return a batch without the records beyond the limit, as a run has it: it takes on requests in their order.
+
+        Args:
+            batch: the next one.
+            prepare: prepares it, unobserved, to see what its requests are.
+        """
         if self._left is None or self._left > _REQUESTS_A_RECORD * len(batch.records):
-            yield batch
-            return
-        for index, record in enumerate(batch.records):
-            if self.is_over:
-                return
-            yield batch._replace(first=batch.first + index, records=[record])
+            return batch
+        prepared = prepare(batch)
+        if self._window is not None and len(prepared.requests) > self._left:
+            prepared = leave_out_duplicates(prepared, deepcopy(self._window))
+        requests = _going_out(prepared, prepare.api)
+        admitted = {ordinal for request in requests[: self._left] for ordinal in request.ordinals}
+        beyond = {ordinal for request in requests[self._left :] for ordinal in request.ordinals} - admitted
+        kept = [b"" if ordinal in beyond else record for ordinal, record in enumerate(batch.records, batch.first)]
+        return batch._replace(records=kept)
 
     def kept(self, prepare: Preparation) -> "Ordered":
         """Return what prepares batches and leaves out what is left out."""
         return Ordered(prepare, self)
 
-    def take(self, prepared: Prepared) -> Prepared:
+    def take(self, prepared: Prepared, api: Api) -> Prepared:
         """Leave out the duplicates of a batch, and count its requests."""
         if self._window is not None:
             prepared = leave_out_duplicates(prepared, self._window)
         if self._left is not None:
-            self._left -= len(prepared.requests)
+            self._left -= len(_going_out(prepared, api))
         return prepared
 
 
@@ -61,4 +72,9 @@ class Ordered:
 
     def __call__(self, batch: RecordBatch) -> Prepared:
         """Prepare one batch."""
-        return self._order.take(self._prepare(batch))
+        return self._order.take(self._prepare(batch), self.api)
+
+
+def _going_out(prepared: Prepared, api: Api) -> Sequence[Request]:
+    """Return a batch's requests as a run sends them."""
+    return prepared.requests if api.pack is None else bundle(prepared.requests, api.pack, api.max_body_bytes)

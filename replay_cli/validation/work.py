@@ -97,6 +97,7 @@ class _Work:
         self._tell = tell
         self._order = order
         self._profiler = _profiler(setup, order)
+        self._unobserved = _preparation(setup, setup.job)
         self._damage: dict[str, str] = {}
         self._missing: list[ArchiveObject] = []
         self._objects = self._bytes = self._rejected = 0
@@ -130,13 +131,10 @@ class _Work:
         told = begin
         try:
             for whole in batches:
-                records = 0
-                for batch in self._order.batches(whole):
-                    prepared = self._profiler.take(batch)
-                    records += prepared.records
-                    self._rejected += len(prepared.rejected)
+                prepared = self._profiler.take(self._order.within(whole, self._unobserved))
+                self._rejected += len(prepared.rejected)
                 come = min(max(whole.consumed, told), end)
-                self._tell(come - told, records)
+                self._tell(come - told, prepared.records)
                 told = come
                 if self._order.is_over:
                     break
