@@ -9,7 +9,7 @@ from typing import Any
 from replay_cli.moengage.limits import MOST_ELEMENTS, MOST_KEYS, MOST_LEVELS, MOST_TEXT
 
 _MOST_KNOWN = 4096
-_QUOTE, _BACKSLASH, _BRACE, _BRACKET = b'"\\{['
+_QUOTE, _BACKSLASH = b'"\\'
 are_scalars: Callable[[Iterable[type]], bool] = frozenset({str, int, float, bool, type(None)}).issuperset
 """Tells of some classes whether none has other values in it."""
 
@@ -46,39 +46,6 @@ def has_short_texts(wire: bytes) -> bool:
         if at < 0:
             return False
     return True
-
-
-def has_flat_values(attributes: dict[str, Any], keys: KnownNames, wire: bytes, objects: int, lists: int) -> bool:
-    """Tell whether lists and objects among attributes are ordinary, with nothing in these objects but scalars.
-
-    Brackets are counted, instead of looking at every value: each object and each list has one, and those in texts make
-    it more, never fewer.
-
-    Args:
-        attributes: the attributes.
-        keys: of objects.
-        wire: the JSON that they are in.
-        objects: how many objects there are around and beside them in it, their own included.
-        lists: how many lists.
-    """
-    include = keys.include
-    for value in attributes.values():
-        kind = value.__class__
-        if kind is list:
-            lists += 1
-            kinds = {*map(type, value)}
-            if len(value) > MOST_ELEMENTS or len(kinds) > 1:
-                return False
-            if dict in kinds:
-                objects += len(value)
-                for element in value:
-                    if len(element) > MOST_KEYS or not include(element):
-                        return False
-        elif kind is dict:
-            objects += 1
-            if len(value) > MOST_KEYS or not include(value):
-                return False
-    return wire.count(_BRACE) == objects and wire.count(_BRACKET) == lists
 
 
 def has_ordinary_values(attributes: dict[str, Any], keys: KnownNames) -> bool:

@@ -29,7 +29,7 @@ from replay_cli.moengage.limits import (
     is_reserved,
 )
 from replay_cli.moengage.mapping import Check, Concern, UnmappableError
-from replay_cli.moengage.ordinary import KnownNames, are_scalars, has_flat_values, has_ordinary_values, has_short_texts
+from replay_cli.moengage.ordinary import KnownNames, are_scalars, has_ordinary_values, has_short_texts
 
 __all__ = [
     "MAX_BODY_BYTES",
@@ -53,11 +53,6 @@ MISSING_TIME = "missing_time"
 _TOO_SHORT = MOST_TEXT + 80
 """A body of so many bytes has no text that is too long: what every body has around it takes more than the rest."""
 _NOTHING: dict[str, Any] = {}
-_SECTIONS = 3
-_AROUND_SEGMENT = (6, 0)
-"""Objects and lists of a body whose context has its three sections: itself, the context, these, and the attributes."""
-_AROUND_USER, _AROUND_EVENT = (3, 1), (4, 2)
-"""The same, at least, of a bulk body of one element: itself, `elements`, the element, and its action."""
 
 
 def make_check(api: str) -> Check:
@@ -112,11 +107,7 @@ def _segment_check() -> Check:
             and len(attributes) <= MOST_EVENT_ATTRIBUTES
             and (include(attributes) or learn(attributes))
             and (len(wire) <= _TOO_SHORT or (len(wire) <= MOST_OBJECT_BYTES and has_short_texts(wire)))
-            and (
-                are_scalars(map(type, attributes.values()))
-                or (len(get("context", ())) == _SECTIONS and has_flat_values(attributes, keys, wire, *_AROUND_SEGMENT))
-                or has_ordinary_values(attributes, keys)
-            )
+            and (are_scalars(map(type, attributes.values())) or has_ordinary_values(attributes, keys))
         ):
             return ()
         return _settle(_segment_findings(body, len(wire)), _REJECTED_BY_SEGMENT)
@@ -143,11 +134,7 @@ def _bulk_check() -> Check:
             and len(attributes) <= MOST_EVENT_ATTRIBUTES
             and (names.include(attributes) or names.learn(attributes))
             and (len(wire) <= _TOO_SHORT or (len(wire) <= MOST_OBJECT_BYTES and has_short_texts(wire)))
-            and (
-                are_scalars(map(type, attributes.values()))
-                or has_flat_values(attributes, keys, wire, *(_AROUND_USER if actions is None else _AROUND_EVENT))
-                or has_ordinary_values(attributes, keys)
-            )
+            and (are_scalars(map(type, attributes.values())) or has_ordinary_values(attributes, keys))
         ):
             return ()
         return _settle(_bulk_findings(elements, len(wire)), _REJECTED_BY_DATA)
