@@ -12,7 +12,7 @@ import duckdb
 from benchmarks.messages import write_archive
 from tests.support.processes import environment
 
-OBJECTS, MESSAGES = 8, 50_000
+OBJECTS, MESSAGES = 8, 125_000
 TARGET = 80_000
 TARGET_OF_JQ = 1.8
 TARGET_OF_ONE = 1.6

@@ -13,7 +13,7 @@ from replay_cli.profiling.profile import Profile
 from replay_cli.profiling.sending import Cutoffs
 from replay_cli.segment.layout import Place, describe
 
-COMPARED_EVERY = 16
+COMPARED_EVERY = 32
 """One of so many batches, from the first, is prepared for the bulk API, too."""
 _DAY = 86_400
 
