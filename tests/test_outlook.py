@@ -2,7 +2,7 @@
 
 import gzip
 import random
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, cast
@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from replay_cli.archive import Source, open_source
+from replay_cli.archive.wrapped import WrappedSource
 from replay_cli.delivery.budget import Allowance
 from replay_cli.errors import ChangedObjectError, UsageError
 from replay_cli.model import ArchiveObject
@@ -29,28 +30,13 @@ DAYS = [1_740_787_200_000 + day * 86_400_000 for day in range(3)]  # from 2025-0
 SHOP, SITE = "kQ8vTz3nWbYp5RdXmLs2Ha", "f4Jc9GxUeMt7ZqNr1VwKoB"
 
 
-class Watched:
+class Watched(WrappedSource):
     """A source that counts the bytes that are read, and of which some objects are gone by then."""
 
     def __init__(self, whole: Source, gone: Iterable[str] = ()) -> None:
+        super().__init__(whole)
         self.read = 0
-        self._whole = whole
         self._gone = set(gone)
-
-    ignored = property(lambda self: self._whole.ignored)
-    trouble = ""
-
-    def pages(self) -> Iterator[Sequence[ArchiveObject]]:
-        return self._whole.pages()
-
-    def find(self, uri: str) -> ArchiveObject | None:
-        return self._whole.find(uri)
-
-    def expect(self, objects: Sequence[ArchiveObject]) -> None:
-        self._whole.expect(objects)
-
-    def stop(self) -> None:
-        self._whole.stop()
 
     @contextmanager
     def open(self, obj: ArchiveObject) -> Iterator[BinaryIO]:

@@ -1,56 +1,28 @@
 """A source whose objects are read a little at a time, for those who want to know how many bytes a record takes."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, BinaryIO, cast
 
 from replay_cli.archive.formats import HEAD_BYTES, Format, sniff
 from replay_cli.archive.source import Source
+from replay_cli.archive.wrapped import WrappedSource
 from replay_cli.model import ArchiveObject
 
 _SIP_BYTES = 1 << 10
 """A few records' bytes: so much more than a batch's own may have been read when it is given (of zstd, a block)."""
 
 
-class SippedSource:
+class SippedSource(WrappedSource):
     """A source of which text is read in small steps: a batch's `consumed` is then that of its records, and no more.
 
     Args:
         whole: lists and opens the objects.
     """
 
-    def __init__(self, whole: Source) -> None:
-        self._whole = whole
-
-    @property
-    def ignored(self) -> int:
-        """See `Source`."""
-        return self._whole.ignored
-
-    @property
-    def trouble(self) -> str:
-        """See `Source`."""
-        return self._whole.trouble
-
-    def pages(self) -> Iterator[Sequence[ArchiveObject]]:
-        """List the objects; see `Source`."""
-        return self._whole.pages()
-
-    def find(self, uri: str) -> ArchiveObject | None:
-        """Return an object as it is now; see `Source`."""
-        return self._whole.find(uri)
-
-    def expect(self, objects: Sequence[ArchiveObject]) -> None:
-        """Say which objects will be opened next; see `Source`."""
-        self._whole.expect(objects)
-
     def open(self, obj: ArchiveObject) -> AbstractContextManager[BinaryIO]:
         """Open an object; see `Source`."""
         return _sipped(self._whole, obj)
-
-    def stop(self) -> None:
-        """End all reading and listing; see `Source`."""
-        self._whole.stop()
 
 
 @contextmanager

@@ -16,8 +16,8 @@ from replay_cli.cli.options import (
     selection_options,
     shape_options,
 )
+from replay_cli.cli.options.delivery import budget_options, rate_options
 from replay_cli.cli.options.grouped import together
-from replay_cli.cli.options.types import Rate
 from replay_cli.cli.options.where import REGIONS
 
 WHERE = "Where it would go (nothing is sent)"
@@ -63,22 +63,7 @@ where_options = together(
 
 estimate_options = together(
     [
-        option(
-            ESTIMATE,
-            "--rps",
-            type=Rate(),
-            default="250",
-            show_default=True,
-            help="Attempts a second at most, as for `replay run`.",
-        ),
-        option(
-            ESTIMATE,
-            "--concurrency",
-            type=click.IntRange(1, 10_000),
-            default=512,
-            show_default=True,
-            help="Attempts at once at most.",
-        ),
+        *rate_options(ESTIMATE),
         option(
             ESTIMATE,
             "--latency",
@@ -87,22 +72,7 @@ estimate_options = together(
             show_default=True,
             help="How long MoEngage is taken to need for a reply.",
         ),
-        option(
-            ESTIMATE,
-            "--users-per-minute",
-            type=click.IntRange(min=0),
-            default=10_000,
-            show_default=True,
-            help="With --api bulk: users and devices at most, 0 for no bound.",
-        ),
-        option(
-            ESTIMATE,
-            "--events-per-minute",
-            type=click.IntRange(min=0),
-            default=30_000,
-            show_default=True,
-            help="With --api bulk: events at most, 0 for no bound.",
-        ),
+        *budget_options(ESTIMATE),
     ]
 )
 

@@ -8,10 +8,12 @@ from replay_cli.cli.options.grouped import DELIVERY, MEMORY, OUTPUT, PATH, F, op
 from replay_cli.cli.options.types import Duration, MostDeadLetters, Rate
 from replay_cli.policy import DEFAULT_BEFORE_SUCCESS
 
-delivery_options = together(
-    [
+
+def rate_options(group: str) -> list[Callable[[F], F]]:
+    """Make the options of how fast requests go."""
+    return [
         option(
-            DELIVERY,
+            group,
             "--rps",
             type=Rate(),
             default="250",
@@ -19,13 +21,41 @@ delivery_options = together(
             help="Attempts a second at most; the workspace's 500 are shared with live traffic.",
         ),
         option(
-            DELIVERY,
+            group,
             "--concurrency",
             type=click.IntRange(1, 10_000),
             default=512,
             show_default=True,
             help="Attempts at once at most.",
         ),
+    ]
+
+
+def budget_options(group: str) -> list[Callable[[F], F]]:
+    """Make the options of what bulk requests may spend besides."""
+    return [
+        option(
+            group,
+            "--users-per-minute",
+            type=click.IntRange(min=0),
+            default=10_000,
+            show_default=True,
+            help="With --api bulk: users and devices at most, 0 for no bound; the workspace's are shared, too.",
+        ),
+        option(
+            group,
+            "--events-per-minute",
+            type=click.IntRange(min=0),
+            default=30_000,
+            show_default=True,
+            help="With --api bulk: events at most, 0 for no bound.",
+        ),
+    ]
+
+
+delivery_options = together(
+    [
+        *rate_options(DELIVERY),
         option(
             DELIVERY,
             "--timeout",
@@ -81,22 +111,7 @@ delivery_options = together(
             help="What to do with a refused bulk request whose reply names no element: give all of it up, or send its "
             "halves, which doubles records if MoEngage took a part of it.",
         ),
-        option(
-            DELIVERY,
-            "--users-per-minute",
-            type=click.IntRange(min=0),
-            default=10_000,
-            show_default=True,
-            help="With --api bulk: users and devices at most, 0 for no bound; the workspace's are shared, too.",
-        ),
-        option(
-            DELIVERY,
-            "--events-per-minute",
-            type=click.IntRange(min=0),
-            default=30_000,
-            show_default=True,
-            help="With --api bulk: events at most, 0 for no bound.",
-        ),
+        *budget_options(DELIVERY),
         option(
             DELIVERY,
             "--max-duration",
