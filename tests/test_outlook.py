@@ -142,10 +142,11 @@ def test_the_true_numbers_are_within_three_errors(seed: int) -> None:
     assert made["records"]["estimate"] == made["sendable"]["estimate"] + sum(made["skipped"].values())
 
 
-@pytest.mark.parametrize("name", ["large.jsonl.gz", "large.jsonl"])
+@pytest.mark.parametrize(("name", "most"), [("large.jsonl.gz", 0.07), ("large.jsonl", 0.03)])
 def test_of_a_large_object_only_the_beginning_is_read(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, most: float
 ) -> None:
+    """Of a compressed one it is less sure: nobody knows how well the rest is compressed."""
     monkeypatch.setattr("replay_cli.outlook._MOST_BATCHES", 4)
     generator = random.Random(1)
     records = [message(n, properties={"w": f"{generator.getrandbits(1200):x}"}) for n in range(20_000)]
@@ -155,7 +156,7 @@ def test_of_a_large_object_only_the_beginning_is_read(
     assert made["sampled"]["records"] == 4_000
     assert source.read < 0.25 * made["bytes"]
     assert made["records"]["estimate"] == pytest.approx(20_000, rel=0.01)
-    assert abs(made["records"]["estimate"] - 20_000) <= 3 * made["records"]["error"] <= 0.03 * 20_000
+    assert abs(made["records"]["estimate"] - 20_000) <= 3 * made["records"]["error"] <= most * 20_000
 
 
 def test_parquet_tells_its_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -120,6 +120,23 @@ def test_other_apis_are_validated_as_they_are_run(api: str) -> None:
     require_as_dry(Validation(asked).go(QUIET), dry(asked))
 
 
+@pytest.mark.usefixtures("small_portions")
+def test_what_was_read_before_an_interruption_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in "abc":
+        write_lines(tmp_path / f"{name}.jsonl", (message(n) for n in range(1000)))
+    read_portion = Worker.__call__
+
+    def interrupted_in_b(self: Worker, portion: Portion, tell: Any) -> Any:
+        if portion.objects[0].uri.endswith("b.jsonl"):
+            raise KeyboardInterrupt("SIGTERM")
+        return read_portion(self, portion, tell)
+
+    monkeypatch.setattr(Worker, "__call__", interrupted_in_b)
+    findings = Validation(setup(tmp_path)).go(QUIET)
+    assert findings.interrupted == "SIGTERM"
+    assert (findings.objects, found(findings)["records"]["read"]) == (1, 1000)
+
+
 def test_a_limit_ends_reading_after_so_many_requests(tmp_path: Path) -> None:
     write_lines(tmp_path / "a.jsonl", (message(n) for n in range(2500)))
     write_lines(tmp_path / "b.jsonl", (message(n) for n in range(2500, 3000)))

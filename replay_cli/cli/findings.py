@@ -27,8 +27,8 @@ def validation_document(inquiry: Inquiry, findings: Findings, pace: Pace, limit:
     objects = _objects(findings)
     document = {
         "kind": "validation",
-        "state": "complete",
-        "reason": _reason(found["records"], objects, limit),
+        "state": "interrupted" if findings.interrupted else "complete",
+        "reason": _interrupted(findings, found["records"]) or _reason(found["records"], objects, limit),
         "sendable": not (found["records"]["rejected"] or findings.damage),
         "objects": objects,
         "estimate": estimate(findings.profile.workload(), pace, inquiry.now, findings.profile.in_bulk()),
@@ -48,6 +48,12 @@ def _objects(findings: Findings) -> dict[str, Any]:
         "damage": findings.damage,
         "ignored": findings.ignored,
     }
+
+
+def _interrupted(findings: Findings, records: dict[str, int]) -> str:
+    if not findings.interrupted:
+        return ""
+    return f"interrupted ({findings.interrupted}): {count(records['read'], 'record')} were looked at until then"
 
 
 def _reason(records: dict[str, int], objects: dict[str, Any], limit: int | None) -> str:

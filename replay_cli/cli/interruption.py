@@ -10,30 +10,33 @@ import click
 
 from replay_cli.report.summary import EXIT_SIGNALS
 
-_ENDING = (signal.SIGTERM, signal.SIGHUP)
+_ENDING = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 
 
 class Interrupted(KeyboardInterrupt):
-    """A signal other than SIGINT came: it ends what SIGINT does."""
+    """A signal came that ends the command."""
 
     def __init__(self, name: str) -> None:
         super().__init__(name)
         self.name = name
 
 
-def is_ignored(number: signal.Signals) -> bool:
-    """Tell whether a signal is to be ignored, as `nohup` has it: that must stay so."""
-    return signal.getsignal(number) is signal.SIG_IGN
+def is_to_be_ignored(number: signal.Signals) -> bool:
+    """Tell whether a signal is ignored as `nohup` has it: that must stay so.
+
+    SIGINT is ignored in what a script runs in its background, but who sends it means it.
+    """
+    return number is signal.SIGHUP and signal.getsignal(number) is signal.SIG_IGN
 
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """Let SIGTERM and SIGHUP end what is within as SIGINT does, with the exit codes 143 and 129.
+    """Let SIGINT, SIGTERM and SIGHUP end what is within, with the exit codes 130, 143 and 129.
 
     Raises:
         Exit: one of them came; the terminal was told.
     """
-    before = {number: signal.signal(number, _interrupt) for number in _ENDING if not is_ignored(number)}
+    before = {number: signal.signal(number, _interrupt) for number in _ENDING if not is_to_be_ignored(number)}
     try:
         yield
     except Interrupted as interrupted:

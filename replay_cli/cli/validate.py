@@ -32,18 +32,25 @@ EXAMPLES = (
 )
 
 
+_LONGEST_LATENCY = 60.0
+"""Seconds: who gives more has left out the unit."""
+
+
 class Latency(Duration):
     """A duration that may be short: `200ms` too."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         """Return seconds."""
         number, unit = (str(value).strip()[:-2], str(value).strip()[-2:].lower())
-        if unit != "ms":
-            return super().convert(value, param, ctx)
         try:
-            return super().convert(f"{float(number) / 1000}s", param, ctx)
-        except ValueError:
-            return self.fail(f"{value!r} is not a duration: use for example 200ms or 1s", param, ctx)
+            seconds = super().convert(f"{float(number) / 1000}s" if unit == "ms" else value, param, ctx)
+        except (ValueError, click.BadParameter):
+            seconds = 0.0
+        if not 0 < seconds <= _LONGEST_LATENCY:
+            self.fail(
+                f"{value!r} is no time that a reply takes, up to a minute: use for example 200ms or 1s", param, ctx
+            )
+        return seconds
 
 
 where_options = together(

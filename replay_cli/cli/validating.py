@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from functools import partial
+from pathlib import Path
 from secrets import randbits
 from typing import Any, NoReturn
 
@@ -22,7 +23,7 @@ from replay_cli.pacing import make_pace
 from replay_cli.preparation import Preparation, Prepared
 from replay_cli.profiling.estimate import Pace
 from replay_cli.recognition import leave_out_duplicates
-from replay_cli.report.summary import EXIT_INCOMPLETE, EXIT_OK
+from replay_cli.report.summary import EXIT_INCOMPLETE, EXIT_OK, EXIT_SIGNALS
 from replay_cli.report.terminal import count, error_console, output_console, print_json, printable
 from replay_cli.segment.duplicates import Window
 
@@ -38,12 +39,16 @@ def validate(values: Values) -> NoReturn:
         for line in (*inquiry.explain(), *_notes(values)):
             console.print(line, highlight=False, markup=False)
         look = _show if values["show"] else _plan if values["plan"] else _read_all
-        is_sendable = look(inquiry, values, console)
-    raise click.exceptions.Exit(EXIT_OK if is_sendable else EXIT_INCOMPLETE)
+        code = look(inquiry, values, console)
+    raise click.exceptions.Exit(code)
 
 
-def _read_all(inquiry: Inquiry, values: Values, console: Console) -> bool:
-    """Read everything; tell whether all of it can be sent."""
+def _code(*, is_sendable: bool) -> int:
+    return EXIT_OK if is_sendable else EXIT_INCOMPLETE
+
+
+def _read_all(inquiry: Inquiry, values: Values, console: Console) -> int:
+    """Read everything; return the exit code."""
     from replay_cli.cli.counts import write_counts  # here: what plans and previews do without
     from replay_cli.cli.findings import validation_document
     from replay_cli.report.validation import print_validation
@@ -58,10 +63,10 @@ def _read_all(inquiry: Inquiry, values: Values, console: Console) -> bool:
     profile = findings.profile
     counts = partial(write_counts, values["counts"], profile.deliveries, profile.other_deliveries)
     _hand_out(document, values, counts if values["counts"] is not None else None)
-    return bool(document["sendable"])
+    return EXIT_SIGNALS[findings.interrupted] if findings.interrupted else _code(is_sendable=document["sendable"])
 
 
-def _plan(inquiry: Inquiry, values: Values, console: Console) -> bool:
+def _plan(inquiry: Inquiry, values: Values, console: Console) -> int:
     """List everything and read the beginnings of a few objects; tell whether all that was met can be sent."""
     from replay_cli.outlook import outlook
     from replay_cli.report.validation import print_plan
@@ -79,10 +84,10 @@ def _plan(inquiry: Inquiry, values: Values, console: Console) -> bool:
     document = plan | inquiry.document() | {"elapsed_seconds": round(time.monotonic() - began, 3)}
     print_plan(console, document)
     _hand_out(document, values)
-    return not (document["rejected"] or document["sampled"]["damage"])
+    return _code(is_sendable=not (document["rejected"] or document["sampled"]["damage"]))
 
 
-def _show(inquiry: Inquiry, values: Values, console: Console) -> bool:
+def _show(inquiry: Inquiry, values: Values, console: Console) -> int:
     """Show some records and their requests; tell whether none of them would be rejected."""
     from replay_cli.cli.showing import REJECTED, Showcase
     from replay_cli.cli.side_by_side import print_shown
@@ -105,7 +110,7 @@ def _show(inquiry: Inquiry, values: Values, console: Console) -> bool:
     for uri, cause in damage.items():
         console.print(printable(f"not whole: {uri}: {cause}"), style="red", markup=False, soft_wrap=True)
     _hand_out(document, values)
-    return not damage and all(each.outcome != REJECTED for each in shown)
+    return _code(is_sendable=not damage and all(each.outcome != REJECTED for each in shown))
 
 
 def _prepared(inquiry: Inquiry, window: Window | None, damage: dict[str, str]) -> Iterator[Prepared]:
@@ -165,6 +170,12 @@ def _hand_out(document: dict[str, Any], values: Values, deliveries: Callable[[],
         if values["report"] is not None:
             from replay_cli.report.page import write_page  # charts take time to import
 
-            stack.callback(write_page, values["report"], document)
+            stack.callback(_write, "report", values["report"], partial(write_page, values["report"], document))
         if deliveries is not None:
-            stack.callback(deliveries)
+            stack.callback(_write, "counts", values["counts"], deliveries)
+
+
+def _write(what: str, path: Path, write: Callable[[], None]) -> None:
+    """Write a file, and say so."""
+    write()
+    error_console().print(f"{what}: {path}", highlight=False, markup=False)

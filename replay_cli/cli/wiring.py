@@ -15,7 +15,7 @@ from rich.console import Console
 
 from replay_cli.archive import Source
 from replay_cli.cli.destination import SANDBOX
-from replay_cli.cli.interruption import is_ignored
+from replay_cli.cli.interruption import is_to_be_ignored
 from replay_cli.cli.preparing import preparation
 from replay_cli.cli.session import Session, ToDo
 from replay_cli.cli.summarizing import about_completion, summarize
@@ -204,7 +204,7 @@ async def _signals(replay: Replay, console: Console) -> AsyncIterator[None]:
             replay.stop(Ending("interrupted", name))
         received.append(name)
 
-    heard = [number for number in _STOPPING if not is_ignored(number)]
+    heard = [number for number in _STOPPING if not is_to_be_ignored(number)]
     for number in heard:
         loop.add_signal_handler(number, stop, number.name)
     try:

@@ -14,7 +14,9 @@ from replay_cli.profiling.sending import Cutoffs
 from replay_cli.segment.layout import Place, describe
 
 COMPARED_EVERY = 32
-"""One of so many batches, from the first, is prepared for the bulk API, too."""
+"""One of so many batches is prepared for the bulk API, too …"""
+_COMPARED_RECORDS = 2_000
+"""… and all of the first ones, with so many records: of small objects, each batch is another source and day."""
 _DAY = 86_400
 
 
@@ -43,7 +45,7 @@ class Profiler:
         self._in_bulk = in_bulk
         self._now = round(now * 1000)
         self._cutoffs = Cutoffs(*(iso_instant(now - days * _DAY) for days in (60, 365)))
-        self._batches = 0
+        self._batches = self._compared = 0
         self._folder = ("", describe(""))
 
     def take(self, batch: RecordBatch) -> Prepared:
@@ -61,7 +63,8 @@ class Profiler:
         profile.sending.take(prepared, self._prepare.api, self._cutoffs)
         if self._in_bulk is not None:
             profile.comparison = profile.comparison or Comparison()
-            if self._batches % COMPARED_EVERY == 0:
+            if self._compared < _COMPARED_RECORDS or self._batches % COMPARED_EVERY == 0:
+                self._compared += len(batch.records)
                 profile.comparison.take(prepared, self._in_bulk(batch), self._in_bulk.api)
         self._batches += 1
         return prepared

@@ -24,6 +24,9 @@ _MOST_KINDS = 24
 _USUAL = 4
 """How many objects count as much as what is usual among all kinds, to tell how much those of one kind differ."""
 _OTHERS = "(others)"
+_COMPRESSED = (".gz", ".zst")
+_BEGINNINGS = 0.02
+"""By how much all beginnings of compressed objects together may be denser or less dense than the rest of them."""
 
 
 class Chosen(NamedTuple):
@@ -49,6 +52,11 @@ class Measured(NamedTuple):
     consumed: int
     n: float
     variance: float
+
+    @property
+    def is_beginning(self) -> bool:
+        """Whether the rest of the object may be compressed better or worse."""
+        return self.consumed < self.chosen.object.size and self.chosen.object.uri.endswith(_COMPRESSED)
 
     @property
     def scale(self) -> float:
@@ -145,7 +153,9 @@ def total(sample: Sequence[Measured]) -> Total:
     kinds = [_Kind.of(members) for members in _by_kind(sample)]
     degrees = sum(len(kind.members) - 1 for kind in kinds)
     usual = sum(kind.spread for kind in kinds) / max(degrees, 1)
-    return Total(sum(kind.found for kind in kinds), sqrt(sum(kind.variance(usual) for kind in kinds)))
+    by_beginnings = sum(measured.n * measured.scale for measured in sample if measured.is_beginning)
+    variance = sum(kind.variance(usual) for kind in kinds) + (_BEGINNINGS * by_beginnings) ** 2
+    return Total(sum(kind.found for kind in kinds), sqrt(variance))
 
 
 class _Kind(NamedTuple):

@@ -192,7 +192,9 @@ def print_json(summary: Summary) -> None:
     """
     try:
         sys.stdout.flush()
-        sys.stdout.buffer.write(orjson.dumps(summary, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+        rest = memoryview(orjson.dumps(summary, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+        while rest:  # where Python's output is unbuffered, a full disk takes a part and says nothing
+            rest = rest[sys.stdout.buffer.write(rest) :]
         sys.stdout.flush()
     except (OSError, ValueError, AttributeError) as error:
         if sys.stdout is not None:

@@ -29,7 +29,8 @@ class Findings(NamedTuple):
 
     `damage` is what could not be read, uri → cause, in the order of the archive. `objects` counts those read, to their
     end or damage; `bytes` are theirs, as stored. `ignored` names were left alone by the listing. `elapsed` is in
-    seconds, `workers` worked, `engine` is `local` or `dask`.
+    seconds, `workers` worked, `engine` is `local` or `dask`. `interrupted` names the signal that stopped it,
+    if one did: then all this is of what was read until then.
     """
 
     profile: Profile
@@ -40,6 +41,7 @@ class Findings(NamedTuple):
     elapsed: float
     workers: int
     engine: str
+    interrupted: str = ""
 
 
 class Validation:
@@ -68,6 +70,7 @@ class Validation:
         self._reads_in_order = limit is not None or window is not None
         self._workers = workers
         self._scheduler = scheduler
+        self._engine_name = Here.name
         self._damage: dict[str, str] = {}
         self._objects = self._bytes = self._rejected = 0
 
@@ -80,12 +83,22 @@ class Validation:
             PausedError: the network fails again and again.
         """
         began = time.monotonic()
-        setup = self._setup
+        setup, interrupted = self._setup, ""
         source = open_source(setup.job.sources, setup.job.selection, setup.s3)
-        listing = _Listing(source)
         profile = Profile()
+        try:
+            self._read(profile, source, console)
+        except KeyboardInterrupt as error:  # what was found until then may have taken hours
+            interrupted = str(error) or "SIGINT"
+        elapsed = time.monotonic() - began
+        found = (profile, self._damage, self._objects, self._bytes, source.ignored, elapsed)
+        return Findings(*found, self._workers, self._engine_name, interrupted)
+
+    def _read(self, profile: Profile, source: Source, console: Console) -> None:
+        """Read everything, and put it all into one profile."""
+        listing = _Listing(source)
         with make_reporter(console) as reporter:
-            shown = began
+            shown = time.monotonic()
 
             def show(told: Told) -> None:
                 nonlocal shown
@@ -94,14 +107,11 @@ class Validation:
                     reporter.show(self._reading(told, listing))
 
             with self._engine(show) as engine:
+                self._workers, self._engine_name = engine.workers, engine.name
                 for result in self._results(engine, listing, partial(_look_up, engine, listing, show, reporter.every)):
                     self._require_seen(result, engine, source)
                     self._count(result)
                     profile.merge(result.profile)
-        elapsed = time.monotonic() - began
-        return Findings(
-            profile, self._damage, self._objects, self._bytes, source.ignored, elapsed, engine.workers, engine.name
-        )
 
     def _engine(self, show: Callable[[Told], None]) -> Engine:
         work = Worker(self._setup, self._order)

@@ -11,7 +11,7 @@ from replay_cli.model import ArchiveObject, RecordBatch, Unit
 from replay_cli.moengage.apis import make_api
 from replay_cli.moengage.packing import weigh
 from replay_cli.preparation import Observer, Preparation, Prepared
-from replay_cli.profiling import Profile, Profiler, document, sending
+from replay_cli.profiling import Profile, Profiler, document, profiler, sending
 from tests.support.archives import message
 
 NOW = 2e9
@@ -183,8 +183,12 @@ def test_other_jobs_spend_nothing_of_its_budgets() -> None:
     assert (workload.requests, workload.users, workload.events) == (350, 0, 0)
 
 
-def test_what_bulk_would_make_of_it_is_told_by_some_of_the_batches() -> None:
-    """Of every 100, a quarter is anonymous and a batch of the others is one request; one batch in 16 is looked at."""
+@pytest.mark.parametrize("looked_at", [0, 700, 2_000])
+def test_what_bulk_would_make_of_it_is_told_by_some_of_the_batches(
+    looked_at: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of every 100, a quarter is anonymous and a batch of the others is one request; all are alike."""
+    monkeypatch.setattr(profiler, "_COMPARED_RECORDS", looked_at)
     messages = [message(n, userId=None if n % 4 == 0 else "ann", anonymousId="a") for n in range(2_000)]
     found = profiled(messages).in_bulk()
     assert found is not None
@@ -199,7 +203,15 @@ def test_parts_tell_it_together() -> None:
     merged.merge(pickle.loads(pickle.dumps(profiled([message(1, userId=None, anonymousId="a")] * 100))))
     found = merged.in_bulk()
     assert found is not None
-    assert found.left_out == pytest.approx(225, abs=1)  # the half of what was looked at
+    assert found.left_out == 100
+
+
+def test_small_batches_are_all_compared_with_bulk() -> None:
+    """Or the first object would speak for all."""
+    made = [message(n, userId=None, anonymousId="a") for n in range(500)] + [message(n) for n in range(500)]
+    found = profiled(made).in_bulk()
+    assert found is not None
+    assert found.left_out == 500
 
 
 def test_what_the_job_leaves_out_bulk_leaves_out_too() -> None:

@@ -85,8 +85,8 @@ def test_the_answer_comes_first_and_then_the_estimate() -> None:
     assert lines[0] == document["reason"]
     assert lines[2].startswith(f"estimate      {document['estimate']['requests']:,} requests, ")
     assert "bound by --rps 250" in lines[3]
-    assert lines[4].strip().startswith("--api bulk: 9,120 requests, ")
-    assert "50 % less time; 86,000 records would be left out" in lines[4]
+    assert lines[4].strip().startswith("--api bulk: about 9,120 requests, ")
+    assert "50 % less time; about 86,000 records would be left out" in lines[4]
 
 
 @pytest.mark.parametrize("make", [validation_document, plan_document])

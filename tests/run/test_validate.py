@@ -3,6 +3,8 @@
 import json
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,7 +17,7 @@ from replay_cli.cli.validating import cores
 from replay_cli.errors import FatalError
 from tests.support.archives import history, message, write_lines
 from tests.support.in_process import Told, replay_here
-from tests.support.processes import Finished, replay, start
+from tests.support.processes import Finished, environment, replay, start
 from tests.support.s3_server import S3Server
 
 ROOT = Path(__file__).parents[2]
@@ -283,3 +285,23 @@ def test_signals_are_exceptions_within_and_what_they_were_behind(number: signal.
 
 def test_there_are_no_more_workers_than_cores_that_may_be_used() -> None:
     assert 1 <= cores() <= (os.cpu_count() or 1)
+
+
+def test_a_disk_that_fills_up_in_mid_document_is_told(tmp_path: Path) -> None:
+    """Unbuffered, as in many a container: then the system writes a part, and says so by its number alone."""
+    command = [
+        sys.executable,
+        "-m",
+        "replay_cli",
+        "validate",
+        str(SAMPLES / "segment-logs"),
+        "--workers",
+        "1",
+        "--json",
+    ]
+    limited = ["bash", "-c", 'ulimit -f 4; exec "$@" > told.json', "bash", *command]
+    done = subprocess.run(
+        limited, cwd=tmp_path, env=environment(PYTHONUNBUFFERED="1"), capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert "could not be printed" in done.stderr

@@ -56,12 +56,15 @@ def _longest(estimate: Mapping[str, Any]) -> str:
 def _bulk(bulk: Mapping[str, Any] | None) -> str:
     if not bulk:
         return ""
-    left = (
-        f" It would leave {count(bulk['left_out'], 'record')} out, which have no user id." if bulk["left_out"] else ""
-    )
+    left = ""
+    if bulk["left_out"]:
+        left = f" It would leave about {count(bulk['left_out'], 'record')} out: it takes those of known users only."
+    if not bulk["requests"]:
+        return "In bulk (--api bulk) none of it could be sent."
     if bulk["saves"] <= 0:
         return f"In bulk (--api bulk) nothing would be saved: {lasting(bulk['seconds'])}.{left}"
     return (
-        f"In bulk (--api bulk) it would be {count(bulk['requests'], 'request')} and take {lasting(bulk['seconds'])}, "
+        f"In bulk (--api bulk) it would be about {count(bulk['requests'], 'request')} and take "
+        f"{lasting(bulk['seconds'])}, "
         f"{percent(bulk['saves'], 1)} less.{left}"
     )

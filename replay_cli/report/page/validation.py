@@ -42,7 +42,11 @@ def _headline(document: Mapping[str, Any]) -> Headline:
     sendable = document["sendable"]
     whole = not document["objects"]["damaged"]
     reason = str(document["reason"])
-    if sendable:
+    if document["state"] == "interrupted":
+        step = "Nothing has been sent. All of this is of what was read until then."
+    elif not document["records"]["sendable"]:
+        step = "Nothing has been sent, and of what was read nothing would be."
+    elif sendable:
         step = "Nothing has been sent. When the estimate suits you, run the same with replay run."
     elif whole:
         step = "Nothing has been sent. See below what is wrong; replay run would send the rest and list these."
@@ -51,7 +55,8 @@ def _headline(document: Mapping[str, Any]) -> Headline:
     job = document["job"]
     under = [each for each in (named(job["sources"]), _destination(job), f"As of {moment(document['at'])}") if each]
     state = reason[:1].upper() + reason[1:]
-    return Headline("Validation", state, "accent" if sendable else "bad", "", [(step, "")], under)
+    tone = "accent" if sendable and document["state"] == "complete" else "bad"
+    return Headline("Validation", state, tone, "", [(step, "")], under)
 
 
 def _destination(job: Mapping[str, Any]) -> str:

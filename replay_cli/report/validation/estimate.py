@@ -62,6 +62,8 @@ def _bulk(estimate: Mapping[str, Any]) -> str:
     bulk = estimate["bulk"]
     if not bulk:
         return ""
+    if not bulk["requests"]:
+        return "--api bulk: none of it could be sent"
     less = f", {100 * bulk['saves']:.0f} % less time" if bulk["saves"] > 0 else ""
-    left_out = f"; {count(bulk['left_out'], 'record')} would be left out" if bulk["left_out"] else ""
-    return f"--api bulk: {count(bulk['requests'], 'request')}, {duration(bulk['seconds'])}{less}{left_out}"
+    left_out = f"; about {count(bulk['left_out'], 'record')} would be left out" if bulk["left_out"] else ""
+    return f"--api bulk: about {count(bulk['requests'], 'request')}, {duration(bulk['seconds'])}{less}{left_out}"
