@@ -29,7 +29,7 @@ def write(db: sqlite3.Connection, run_id: int, intervals: Iterable[Interval]) ->
 def add(db: sqlite3.Connection, interval: Interval) -> None:
     """Add an interval that is no single run's to what is known of these seconds."""
     key = (interval.at, interval.seconds, _OF_ALL_RUNS)
-    for row in db.execute(f"SELECT {_COLUMNS} FROM timeline WHERE at = ? AND seconds = ? AND run = ?", key).fetchall():  # noqa: S608
+    for row in db.execute(f"SELECT {_COLUMNS} FROM timeline WHERE at = ? AND seconds = ? AND run = ?", key).fetchall():  # noqa: S608 # constants
         interval.add(_interval(row))
     write(db, _OF_ALL_RUNS, [interval])
 
@@ -47,7 +47,7 @@ def thin(db: sqlite3.Connection, now: float) -> None:
     for age, width in THINNED:
         edge = start_of(now - age, width)
         rows = db.execute(
-            f"SELECT {_COLUMNS} FROM timeline WHERE at < ? AND seconds < ?",  # noqa: S608
+            f"SELECT {_COLUMNS} FROM timeline WHERE at < ? AND seconds < ?",  # noqa: S608 # constants
             (edge, width),
         ).fetchall()
         db.execute("DELETE FROM timeline WHERE at < ? AND seconds < ?", (edge, width))
@@ -57,7 +57,7 @@ def thin(db: sqlite3.Connection, now: float) -> None:
 
 def read(db: sqlite3.Connection) -> list[Interval]:
     """Return all intervals in order, those of several runs at the same time as one."""
-    rows = db.execute(f"SELECT {_COLUMNS} FROM timeline ORDER BY at, seconds")  # noqa: S608
+    rows = db.execute(f"SELECT {_COLUMNS} FROM timeline ORDER BY at, seconds")  # noqa: S608 # constants
     return list(_merged(map(_interval, rows)))
 
 
