@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 CLEAN_FOLDERS := $(addprefix sample_archives/,segment-logs data-lake nested-parquet json-column-parquet)
 
-.PHONY: help demo test lint format bench matrix soak clean
+.PHONY: help demo test lint format reference bench matrix soak clean
 .DEFAULT_GOAL := help
 
 help: ## what there is
@@ -32,6 +32,9 @@ format: $(READY) ## format the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+reference: $(READY) ## write the README's table of options anew
+	$(BIN)/python -m tests.support.reference
+
 bench: $(READY) ## measure, and print the table (20 minutes)
 	$(BIN)/python -m benchmarks
 
@@ -39,7 +42,7 @@ matrix: $(READY) ## meet every fault, and print the table (two minutes)
 	$(BIN)/python -m tests.run.test_run_matrix
 
 soak: $(READY) ## replay under all faults at once, from disk, in bulk and from S3, with outages and kills (half an hour)
-	$(BIN)/python -m pytest tests/soak/soak_run.py tests/soak/soak_bulk.py tests/soak/soak_s3.py
+	$(BIN)/python -m pytest tests/soak/soak_run.py tests/soak/soak_bulk.py tests/soak/soak_s3.py tests/soak/soak_nights.py tests/soak/soak_shipping.py
 
 clean: ## remove what was built
 	rm -rf $(VENV) build dist *.egg-info

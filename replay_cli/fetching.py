@@ -5,6 +5,7 @@ import time
 from collections.abc import Collection
 from contextlib import suppress
 
+from replay_cli.custody import Custody
 from replay_cli.intake import Admission, Intake
 from replay_cli.ledger.group import PartOutcome
 from replay_cli.ledger.ledger import Ledger
@@ -34,6 +35,7 @@ class Fetching:
         in_doubt: what to do with those that were in doubt when an earlier run ended.
         first_number: the number of the first one that this run may park.
         most: so many are fetched at once; None: as many as reading may have in memory.
+        custody: announces them.
     """
 
     def __init__(
@@ -49,6 +51,7 @@ class Fetching:
         *,
         first_number: int,
         most: int | None,
+        custody: Custody,
     ) -> None:
         self._ledger = ledger
         self._settlement = settlement
@@ -60,6 +63,7 @@ class Fetching:
         self._in_doubt = in_doubt
         self._first_number = first_number
         self._most = most
+        self._custody = custody
 
     @property
     def is_stuck(self) -> bool:
@@ -87,6 +91,8 @@ class Fetching:
         if len(loaded.requests) >= most and not self._admission.is_over:
             self._parking.want_again(lanes)
         self._parking.next_due = min(self._parking.next_due, loaded.next_due)
+        if loaded.requests:
+            await self._custody.announce(parked=[returning.parked.id for returning in loaded.requests])
         for returning in loaded.requests:
             self._return(returning)
 

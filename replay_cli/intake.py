@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from replay_cli.bundling import apart, bundle, bundle_behind
 from replay_cli.errors import FatalError
 from replay_cli.ledger.changes import SentBefore
+from replay_cli.ledger.group import AttemptKey
 from replay_cli.ledger.ledger import Ledger
 from replay_cli.ledger.objects import Listed, ObjectState
 from replay_cli.ledger.watermark import OpenBatch
@@ -152,6 +153,7 @@ class Intake:
         work, prepared = self._work, step.prepared
         is_new = prepared.batch.first not in work.batches
         batch = self._open(prepared, step.hashes)
+        self._doubt_lost(batch, prepared)
         requests = self._to_send(batch, prepared, is_new=is_new)
         return self._on_their_way(requests, batch, prepared)
 
@@ -175,6 +177,20 @@ class Intake:
         if work.earlier and batch.next >= work.earlier.extent:
             self._behind.discard(work.id)
         return batch
+
+    def _doubt_lost(self, batch: OpenBatch, prepared: Prepared) -> None:
+        """Take what a lost machine may have sent of a batch as any other doubt of an earlier run."""
+        lost = self._ledger.lost_of(batch)
+        if lost is None:
+            return
+        doubts, came = list[tuple[AttemptKey, float]](), self._work.doubts
+        for request in self._settlement.open_requests(batch, prepared):
+            key = (request.ordinals[0], request.part)
+            is_carried = self._work.earlier is not None and key in came
+            if not is_carried and (at := lost.at(*key)) is not None:
+                came[key] = came.get(key, 0) + 1
+                doubts.append(((batch.object_id, *key, came[key]), at))
+        self._ledger.look_at(batch, doubts)
 
     def _to_send(self, batch: OpenBatch, prepared: Prepared, *, is_new: bool) -> Sequence[Request]:
         """Return what is left to send of a batch, put together where the API takes many records at once.

@@ -87,7 +87,7 @@ class Job(NamedTuple):
     def from_stored(cls, stored: Mapping[str, Any]) -> "Job":
         return cls(tuple(stored["sources"]), stored["endpoint"], stored["workspace_id"], stored["settings"])
 
-    def require_same(self, stored: "Job", checkpoint: Path) -> None:
+    def require_same(self, stored: "Job", checkpoint: Path | str) -> None:
         """Check that a checkpoint belongs to this job.
 
         Raises:
@@ -134,4 +134,9 @@ def _shown(value: Any) -> str:
 
 def dead_letter_path(checkpoint: Path) -> Path:
     """Return the file beside a checkpoint for the records that were not delivered: each checkpoint has its own."""
-    return checkpoint.with_name(checkpoint.name.removesuffix(".ckpt") + ".dead-letters.jsonl")
+    return checkpoint.with_name(checkpoint.name.removesuffix(".ckpt") + ".dead-letters.jsonl.gz")
+
+
+def plain_dead_letter_path(checkpoint: Path) -> Path:
+    """Return where that file was as long as it was not compressed: before format 6 of checkpoints."""
+    return dead_letter_path(checkpoint).with_suffix("")

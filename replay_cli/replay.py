@@ -4,8 +4,9 @@ The only module with tasks and queues. One thread reads and prepares batches, on
 loop does everything else. What waits in memory is bounded: a batch is read only while fewer than `window` requests
 are on their way; the requests of users who cannot go on wait in the checkpoint.
 
-Its hands: `Intake` takes what is read, `Traffic` keeps the order, `Sending` makes attempts, `Judgement` does what the
-replies mean, `Standstill` holds everybody back, `Fetching` brings back what was parked.
+Its hands: `Horizon` holds back what is read until it is announced, `Intake` takes it in, `Traffic` keeps the order,
+`Sending` makes attempts, `Judgement` does what the replies mean, `Standstill` holds everybody back, `Fetching` brings
+back what was parked.
 """
 
 import asyncio
@@ -14,12 +15,14 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 from replay_cli.archive import ReadingStoppedError, Source
+from replay_cli.custody import AT_HOME, Custody
 from replay_cli.delivery.budget import Budget
 from replay_cli.delivery.cap import Cap
 from replay_cli.delivery.fair_use import FairUse
 from replay_cli.delivery.transport import Transport
 from replay_cli.errors import FatalError, PausedError, ReplayError
 from replay_cli.fetching import Fetching
+from replay_cli.horizon import Entering, Horizon
 from replay_cli.intake import Admission, Intake
 from replay_cli.judgement import Judgement
 from replay_cli.ledger.ledger import Ledger
@@ -44,6 +47,7 @@ _BUNDLED_WINDOWS = 8
 _BUNDLES_AT_ONCE = 64
 """Parked requests of many records that are fetched at once: they take some 20 MB."""
 _ADMITTED_AT_ONCE = 50
+_LOST = "nobody knows whether the checkpoint is still this run's, so nothing more is sent: run the same command again"
 
 
 class Standing(NamedTuple):
@@ -108,6 +112,7 @@ class Replay:
         budget: what requests spend besides the cap.
         window: the last messages seen, in which duplicates are looked for; None: they are sent.
         prepare_all: prepares batches in another way than one after the other; None: there is none.
+        custody: tells whether the checkpoint is still this run's, and is told what may be sent.
     """
 
     def __init__(
@@ -125,6 +130,7 @@ class Replay:
         budget: Budget | None = None,
         window: Window | None = None,
         prepare_all: Preparing | None = None,
+        custody: Custody = AT_HOME,
     ) -> None:
         self._source = source
         self._work = standing.work
@@ -144,11 +150,12 @@ class Replay:
         self._settlement = Settlement(ledger, standing.parked.next_number, window)
         self._intake = self._make_intake(standing, pack)
         fair_use = FairUse()
-        self._sending = Sending(ledger, transport, cap, fair_use, budget)
+        self._sending = Sending(ledger, transport, cap, fair_use, custody, self._note_loss, budget)
         self._traffic = self._make_traffic(fair_use, in_bulk=pack is not None)
         self._standstill = self._make_standstill(check, delivered_before=standing.delivered)
         self._judgement = self._make_judgement(delivered_before=standing.delivered)
-        self._fetching = self._make_fetching(standing, None if pack is None else _BUNDLES_AT_ONCE)
+        self._fetching = self._make_fetching(standing, None if pack is None else _BUNDLES_AT_ONCE, custody)
+        self._horizon = Horizon(custody, lambda coming: self._traffic.waiting + coming < self._traffic.window)
 
     # -- its hands --------------------------------------------------------------------------------------------
 
@@ -174,7 +181,7 @@ class Replay:
             probe=lambda pending: self._start_task(self._senders, self._probe(pending)),
             go=self._put,
             is_last=lambda: not self._intake.is_reading and bool(self._standstill.passes or delivered_before),
-            pause_run=self._pause,
+            pause_run=self.pause,
         )
 
     def _make_judgement(self, *, delivered_before: bool) -> Judgement:
@@ -184,16 +191,17 @@ class Replay:
             go=self._later,
             start=self._help,
             is_stopping=lambda: self._stopping,
-            pause_run=self._pause,
+            pause_run=self.pause,
             fail=self.fail,
         )
 
-    def _make_fetching(self, standing: Standing, most: int | None) -> Fetching:
+    def _make_fetching(self, standing: Standing, most: int | None, custody: Custody) -> Fetching:
         return Fetching(
             *(self._ledger, self._settlement, self._parking, self._traffic, self._intake, self._admission),
             *(self._standstill, self._policy.in_doubt),
             first_number=standing.parked.next_number,
             most=most,
+            custody=custody,
         )
 
     # -- the run as a whole -----------------------------------------------------------------------------------
@@ -205,9 +213,10 @@ class Replay:
         if self._intake.is_reading:
             self._help(self._list())
             self._help(self._read())
+            self._help(self._enter_announced())
         self._help(self._bring_back())
         if (most := self._policy.max_duration) is not None:
-            self._loop.call_later(most, self._pause, "--max-duration is over")
+            self._loop.call_later(most, self.pause, "--max-duration is over")
         self._intake.note_read_again()
         self._settle_run()
         try:
@@ -244,8 +253,15 @@ class Replay:
         state = "paused" if isinstance(error, PausedError) else "failed"
         self.stop(Ending(state, str(error), error))
 
-    def _pause(self, reason: str) -> None:
+    def pause(self, reason: str) -> None:
+        """Stop the run, which goes on another time."""
         self.stop(Ending("paused", reason))
+
+    def _note_loss(self) -> None:
+        """Take no new work since nothing may leave any more; why, the custody says by `fail`, or nobody does."""
+        self._take_no_more()
+        self._sending.stop()
+        self._loop.call_later(GRACE, self.fail, FatalError(_LOST))
 
     def snapshot(self) -> Snapshot:
         waiting = self._traffic.waiting
@@ -308,7 +324,7 @@ class Replay:
         if self._traffic.waiting or self._over.done():
             return
         if self._admission.is_over and not self._intake.is_reading:
-            self._pause(f"--limit {self._policy.limit} is reached")
+            self.pause(f"--limit {self._policy.limit} is reached")
         elif self._fetching.is_stuck:
             self._parking.bell.set()
         elif not self._intake.is_reading:
@@ -337,6 +353,7 @@ class Replay:
                 answer = await self._take(step)
                 if self._admission.is_over:
                     break
+            await self._horizon.passed()
         except ReadingStoppedError:
             return
         finally:
@@ -348,19 +365,36 @@ class Replay:
     async def _take(self, step: Step) -> Answer:
         """Take a step, and give the answer where it asks for one."""
         match step:
+            case Changed(work, found):
+                await self._horizon.passed()
+                return await self._intake.take_change(work, found)
+            case Want():
+                await self._horizon.passed()
+                return await self._intake.next_work()
+            case Next():
+                await self._horizon.room()
+                await self._traffic.has_room.wait()
+                await self._ledger.has_room()
+        self._horizon.put(step)
+        if self._policy.limit is not None:  # which may be met by what is on its way
+            await self._horizon.passed()
+        return None
+
+    async def _enter_announced(self) -> None:
+        """Let in what may be sent, as long as the run lasts."""
+        while True:
+            for step in await self._horizon.announced():
+                await self._enter(step)
+                self._horizon.note_passed(step)
+
+    async def _enter(self, step: Entering) -> None:
+        match step:
             case Begin(work):
                 await self._intake.begin(work)
             case Next():
-                await self._traffic.has_room.wait()
-                await self._ledger.has_room()
                 await self._admit(step)
             case End(work, damage):
                 self._intake.end(work, damage)
-            case Changed(work, found):
-                return await self._intake.take_change(work, found)
-            case Want():
-                return await self._intake.next_work()
-        return None
 
     async def _admit(self, step: Next) -> None:
         """Take a batch into the book and its requests into their lanes, a few at a time to keep the loop on time."""
@@ -383,7 +417,7 @@ class Replay:
             await self._fetching.fetch()
             self._settle_run()
             if self._fetching.is_hopeless and not self._over.done():
-                self._pause(f"{self._parking.count} requests keep failing; run again to try them again")
+                self.pause(f"{self._parking.count} requests keep failing; run again to try them again")
 
     # -- sending ----------------------------------------------------------------------------------------------
 

@@ -4,12 +4,13 @@ No tasks of its own: the conductor's senders come through here, and it may hold 
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from typing import NamedTuple
 
+from replay_cli.custody import Custody
 from replay_cli.delivery.budget import Budget
-from replay_cli.delivery.cap import BOARDING_SECONDS, Cap
+from replay_cli.delivery.cap import BOARDING_SECONDS, Cap, RestingError
 from replay_cli.delivery.fair_use import FairUse
 from replay_cli.delivery.transport import Transport
 from replay_cli.ledger.group import AttemptKey
@@ -42,17 +43,28 @@ class Sending:
         transport: makes attempts.
         cap: lets them leave.
         fair_use: is told of each attempt that left.
+        custody: is asked at each departure.
+        note_loss: is called when that has said no, in the loop's next turn: nothing leaves any more.
         budget: what bulk requests spend besides; None: nothing.
     """
 
     def __init__(
-        self, ledger: Ledger, transport: Transport, cap: Cap, fair_use: FairUse, budget: Budget | None = None
+        self,
+        ledger: Ledger,
+        transport: Transport,
+        cap: Cap,
+        fair_use: FairUse,
+        custody: Custody,
+        note_loss: Callable[[], None],
+        budget: Budget | None = None,
     ) -> None:
         self.in_flight = 0
         self._ledger = ledger
         self._transport = transport
         self._cap = cap
         self._fair_use = fair_use
+        self._custody = custody
+        self._note_loss = note_loss
         self._budget = budget
         self._boarding = asyncio.Semaphore(2 + int(cap.rps * BOARDING_SECONDS))
         self._launch_pad = asyncio.Semaphore(2 + int(cap.rps * _LAUNCH_PAD_SECONDS))
@@ -106,8 +118,9 @@ class Sending:
                 intended = True
                 await self._ledger.intend(keys)
                 self._require(probe)
-                await self._cap.take()
+                await self._take()
                 self._require(probe)
+                self._require_custody()
             self._at_gate.discard(task)
             left, left_at = True, self._note_departure(pending.request)
             if not probe:
@@ -139,8 +152,9 @@ class Sending:
         """Ask something that is no message, such as whether the credentials are good; under the cap like all."""
 
         async def gate() -> None:
-            await self._cap.take()
+            await self._take()
             self._require(probe=True)
+            self._require_custody()
             self._ledger.note_peak(self._cap.meter.mark())
 
         try:
@@ -148,8 +162,21 @@ class Sending:
         except _WithdrawnError:
             return Reply(failure=Failure.NOT_SENT, cause="the run stops")
 
+    async def _take(self) -> None:
+        """Wait for a turn under the cap; while it lets nothing leave for a longer time, go back unsent."""
+        try:
+            await self._cap.take()
+        except RestingError:
+            raise _WithdrawnError from None
+
     def _require(self, probe: bool) -> None:
         if self._stopped or not (probe or self.is_open):
+            raise _WithdrawnError
+
+    def _require_custody(self) -> None:
+        if not self._custody.may_send():
+            self._stopped = True  # whatever it says next
+            asyncio.get_running_loop().call_soon(self._note_loss)
             raise _WithdrawnError
 
     def _withdraw(self, pending: Pending, intended: bool) -> None:

@@ -1,4 +1,6 @@
-"""When nobody may go: after a 429, and while everything fails. Neither costs any message its budget.
+"""When nobody may go: after a 429, while everything fails, and while a ceiling of the cap is 0.
+
+None of it costs any message its budget.
 
 No tasks of its own: the conductor starts those that it asks for.
 """
@@ -16,6 +18,7 @@ from replay_cli.preparation import iso_instant
 from replay_cli.sending import Sending
 from replay_cli.settlement import Pending
 
+AFTER_A_429 = "after a 429"
 PROBE_EVERY = 1.2
 """Seconds between attempts while everything fails: one in a second, however long a commit or a timer takes."""
 
@@ -25,7 +28,7 @@ class Standstill:
 
     Args:
         sending: the gate to close.
-        cap: is slowed down after a 429.
+        cap: is slowed down after a 429, and followed where it leaves nothing for a while.
         retry_for: seconds after which the run is paused instead.
         check: asks the destination whether it is there and takes our credentials.
         start: starts a helper task.
@@ -69,13 +72,17 @@ class Standstill:
         self._answered_at = self._loop.time()
         self._down_since = 0.0
         self._last_failure = ""
+        self._rests = False
+        cap.follow(self._follow_cap)
 
     @property
     def reason(self) -> str:
         """Why nobody may go; empty when they may."""
+        if self._rests:
+            return f"the {self._cap.resting_by} leaves nothing now"
         if self.is_outage:
             return "everything fails"
-        return "after a 429" if self._paused_until else ""
+        return AFTER_A_429 if self._paused_until else ""
 
     def now(self) -> float:
         """Return the time on the clock of the messages' budgets, in seconds."""
@@ -132,7 +139,7 @@ class Standstill:
 
     def must_begin(self, moving: int) -> bool:
         """Tell whether everything fails, of the requests that could pass now, and nobody knows it yet."""
-        return not self.is_outage and self._watch.is_outage(moving)
+        return not (self.is_outage or self._rests) and self._watch.is_outage(moving)
 
     def begin(self) -> None:
         """Hold everybody back because everything fails, and give back what that has cost them."""
@@ -204,6 +211,20 @@ class Standstill:
             self._paused_until = 0.0
             self._open()
 
+    # -- rests ------------------------------------------------------------------------------------------------
+
+    def _follow_cap(self) -> None:
+        """Hold everybody back while the cap lets nothing leave; whether there is an outage then is seen anew."""
+        now, rests = self._loop.time(), bool(self._cap.resting_by)
+        if rests and not self._rests:
+            self._rests, self.is_outage = True, False
+            self._watch.note_pass()
+            self._close(now)
+        elif self._rests and not rests:
+            self._rests = False
+            self._answered_at = now
+            self._open()
+
     # -- the gate ---------------------------------------------------------------------------------------------
 
     def _close(self, since: float) -> None:
@@ -211,8 +232,8 @@ class Standstill:
         self._sending.hold()
 
     def _open(self) -> None:
-        """Let everybody go when neither a 429 nor an outage holds them back."""
-        if self.is_outage or self._paused_until:
+        """Let everybody go when nothing holds them back any more."""
+        if self.is_outage or self._paused_until or self._rests:
             return
         self._clock.go_on(self._loop.time())
         self._sending.release()

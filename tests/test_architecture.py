@@ -12,12 +12,12 @@ import replay_cli
 
 ROOT = Path(replay_cli.__file__).parent
 PURE = {"segment", "moengage"}
-PURE_CONDUCTORS = {"bundling", "job", "policy", "preparation", "profiling"}
-EDGES = {"archive", "delivery", "ledger", "report", "sandbox"}
+PURE_CONDUCTORS = {"bundling", "custody", "job", "policy", "preparation", "profiling", "schedule"}
+EDGES = {"archive", "delivery", "ledger", "remote", "report", "sandbox", "telling"}
 CONDUCTORS = {"dry_run", "outlook", "redriving", "replay", "validation"}
 HANDS = {
-    *{"engines", "fetching", "intake", "judgement", "pacing", "parking", "reading", "recognition", "sending"},
-    *{"settlement", "standstill", "traffic", "workshop"},
+    *{"engines", "fetching", "intake", "judgement", "pacemaker", "pacing", "parking", "reading", "recognition", "sending"},
+    *{"horizon", "settlement", "standstill", "traffic", "workshop"},
 }
 """The conductor's hands: they know the ledger and the transport, and have no tasks."""
 WORDS = {"model", "errors"}
@@ -28,11 +28,11 @@ MAY_IMPORT = (
     | dict.fromkeys(PURE_CONDUCTORS, WORDS | PURE | {"policy"})
     | dict.fromkeys(EDGES, WORDS)
     | {"profiling": WORDS | PURE | {"bundling", "preparation"}}
-    | {"archive": WORDS | {"segment"}, "delivery": WORDS | {"moengage"}}
+    | {"aws": WORDS, "archive": WORDS | {"segment", "aws"}, "remote": WORDS | {"aws"}, "delivery": WORDS | {"moengage"}}
     | dict.fromkeys(HANDS, WORDS | PURE | PURE_CONDUCTORS | {"archive", "ledger", "delivery"} | HANDS)
-    | dict.fromkeys(CONDUCTORS, WORDS | PURE | PURE_CONDUCTORS | EDGES - {"sandbox"} | HANDS)
+    | dict.fromkeys(CONDUCTORS, WORDS | PURE | PURE_CONDUCTORS | EDGES - {"remote", "sandbox"} | HANDS)
     | {
-        "cli": WORDS | PURE | PURE_CONDUCTORS | EDGES | CONDUCTORS | HANDS,
+        "cli": WORDS | PURE | PURE_CONDUCTORS | EDGES | CONDUCTORS | HANDS | {"aws"},
         "__main__": {"cli"},
         "__init__": set(),
     }
@@ -48,18 +48,22 @@ TASKS = {
     *{"ThreadPoolExecutor", "create_task", "ensure_future", "gather", "run_in_executor", "to_thread"},
 }
 MAY_HAVE_TASKS = {
+    "cli/onlooking.py",  # shows the progress
+    "cli/watching.py",  # looks at a run without being in its way
+    "telling/endpoint.py",  # answers while the run is busy
+    "telling/messenger.py",  # who is told may take his time
     "replay.py",  # the conductor
     "ledger/ledger.py",  # its thread for the group commit
-    "cli/wiring.py",  # shows the progress
     "archive/patience.py",  # what blocks on a network, so that nobody has to wait for it
+    "remote/lease.py",  # renews it, whatever else goes on
     "engines/processes.py",  # processes of this machine, for validations
     "workshop.py",  # prepares in a process beside this one
     "delivery/transport.py",  # replaces a connection that is closed while it waits at the gate
 }
 HEAVY = {
     *{"aiohttp", "aiolimiter", "asyncio", "boto3", "botocore", "isal"},
-    *{"datasketches", "distributed", "jinja2", "numpy", "orjson", "pyarrow", "pygal", "rich.progress"},
-    *{"sqlite3", "uvloop"},
+    *{"datasketches", "distributed", "jinja2", "numpy", "orjson", "prometheus_client", "pyarrow", "pygal"},
+    *{"rich.progress", "sqlite3", "uvloop"},
 }
 
 MODULES = sorted(ROOT.rglob("*.py"))

@@ -112,7 +112,7 @@ def test_settings_do_not_make_another_job_and_all_differences_are_named() -> Non
 
 
 def test_no_two_checkpoints_share_a_dead_letter_file() -> None:
-    assert dead_letter_path(Path("x/job.ckpt")) == Path("x/job.dead-letters.jsonl")
+    assert dead_letter_path(Path("x/job.ckpt")) == Path("x/job.dead-letters.jsonl.gz")
     names = ["2025.01", "2025.02", "2025.ckpt", "2025.db", "job", "job.v1.ckpt"]
     paths = {dead_letter_path(Path(name)) for name in names}
     assert len(paths) == len(names)

@@ -2,15 +2,14 @@
 
 import ast
 import re
-from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from shutil import copytree
 
-import click
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 import replay_cli
-from replay_cli.cli.main import group
 from replay_cli.moengage.configuration import read_configuration
 from replay_cli.moengage.limits import PROJECT_NAME, RESERVED_PREFIX, RULES
 from replay_cli.report.summary import make_summary
@@ -18,41 +17,21 @@ from replay_cli.sandbox.programme import _VALID, parse_programme
 from replay_cli.segment.fql import compile_condition
 from replay_cli.segment.selection import LEFT_OUT
 from replay_cli.segment.windows_csv import read_windows
+from replay_cli.telling.metrics import Booked, Standing, render
+from tests.support.parsing import parse
+from tests.support.readme import README, arguments_of, block, blocks, prose, rows, section, shell_lines, slugs
+from tests.support.reference import commands, rows_of, written
+from tests.support.workplace import CHECKOUT
 
 ROOT = Path(replay_cli.__file__).parent
-README = (ROOT.parent / "README.md").read_text()
 NO_REASONS = {PROJECT_NAME, RESERVED_PREFIX, "identify", "none"}
 """Words of the protocol and of options, among the constants."""
 REASON = re.compile(r"[a-z]+(?:_[a-z]+)*")
 RAISING = {"MalformedError", "UnmappableError", "NotTakenError", "Unreadable"}
 
 
-def rows(heading: str) -> list[list[str]]:
-    """The cells of a table, by the beginning of its heading."""
-    table = README[README.index(heading) :].split("\n\n")[0].splitlines()[2:]
-    return [[cell.strip() for cell in row.strip("|").split("|")] for row in table]
-
-
-def blocks() -> list[str]:
-    """The texts of all code blocks."""
-    return [re.sub(r"^ {2}", "", block, flags=re.MULTILINE) for block in README.split("```\n")[1::2]]
-
-
-def block(part: str) -> str:
-    (found,) = (text for text in blocks() if part in text)
-    return found
-
-
-def commands() -> Iterator[click.Command]:
-    context = click.Context(group)
-    for name in group.list_commands(context):
-        command = group.get_command(context, name)
-        assert command is not None
-        yield command
-
-
-def options() -> set[str]:
-    return {name for command in commands() for parameter in command.params for name in parameter.opts}
+OTHERS = {"--help", "--version", "--no-deps", "--tag", "--from-file"}
+"""What every command takes, and options of other programs."""
 
 
 @cache
@@ -78,9 +57,63 @@ def is_word(value: object) -> bool:
     return isinstance(value, str) and REASON.fullmatch(value) is not None
 
 
-@pytest.mark.parametrize("option", sorted(name for name in options() if name.startswith("--")))
-def test_it_names_every_option(option: str) -> None:
-    assert re.search(rf"{option}(?![\w-])", README)
+def test_its_reference_is_that_of_the_program() -> None:
+    """Every option of every command, and no other: `make reference` writes it anew."""
+    assert written(README) == README
+
+
+def test_it_names_no_option_that_there_is_not() -> None:
+    known = {name for command in commands() for row in rows_of(command) for name in re.findall(r"--[\w-]+", row.names)}
+    named = set(re.findall(r"(?<![\w-])--[a-z][\w-]*", README))
+    assert sorted(named - known - OTHERS) == []
+
+
+def test_its_table_of_commands_has_them_all() -> None:
+    named = [re.findall(r"`replay (\w+)", row[0])[0] for row in rows("| command | |")]
+    assert named == [command.name for command in commands()]
+
+
+@pytest.mark.parametrize("line", [line for line in shell_lines() if arguments_of(line) is not None])
+def test_its_commands_can_be_given(line: str) -> None:
+    arguments = arguments_of(line)
+    assert arguments is not None
+    parse(arguments, CHECKOUT / "examples")
+
+
+def test_its_job_files_can_be_given(tmp_path: Path) -> None:
+    copytree(CHECKOUT / "examples", tmp_path, dirs_exist_ok=True)
+    files = [each.text for each in blocks() if each.language == "toml" and "[track]" not in each.text]
+    assert len(files) == 2
+    for number, text in enumerate(files):
+        (tmp_path / f"readme-{number}.toml").write_text(text)
+        parse(["run", "--job", f"readme-{number}.toml"], tmp_path)
+
+
+def test_its_links_lead_somewhere() -> None:
+    places = re.findall(r"\]\(([^)]+)\)", prose())
+    assert {place for place in places if place[0] == "#"} <= {f"#{slug}" for slug in slugs()}
+    files = [place for place in places if place[0] != "#" and "://" not in place]
+    assert [file for file in files if not (CHECKOUT / file).exists()] == []
+
+
+def test_it_names_every_example() -> None:
+    files = {path.name for path in (CHECKOUT / "examples").iterdir()}
+    assert files == set(re.findall(r"examples/([\w.-]+)", README))
+
+
+def test_its_arithmetic_is_right() -> None:
+    units = {"minutes": 60, "hours": 3600, "days": 86400}
+    table = rows("| requests |")
+    for millions, row in zip((1, 10, 100, 1000), table, strict=True):
+        for rate, cell in zip((100, 250, 500), row[1:], strict=True):
+            number, unit = cell.split()
+            assert float(number) == pytest.approx(millions * 1e6 / rate / units[unit], rel=0.02)
+    said = " ".join(section("## How long it takes").split())
+    night = 5 * 3600 * 300
+    assert f"Five hours a night at 300 a second are {night / 1e6:g} million requests" in said
+    assert f"100 million take {round(100e6 / night)} nights" in said
+    assert f"so a user with 50,000 of them takes {50_000 / 5 / 3600:.1f} hours" in said
+    assert f"replies that take 200 ms keeps {250 * 0.2:.0f} attempts under way" in said
 
 
 @pytest.mark.parametrize("reason", sorted(reasons()))
@@ -123,6 +156,35 @@ def test_it_names_every_field_of_the_summary() -> None:
     )
     fields = [*summary, *summary["records"], *summary["requests"], *summary["objects"]]
     assert [field for field in fields if f'"{field}"' not in block('"state": ')] == []
+
+
+def told_events() -> set[str]:
+    """What is told as an event of its own: the first text that these functions are given."""
+    telling = {"tell", "tell_of_people", "_tell_detail", "emit"}
+    calls = [
+        node
+        for path in ROOT.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call)
+    ]
+    told = [call for call in calls if getattr(call.func, "id", getattr(call.func, "attr", "")) in telling]
+    texts = [[arg.value for arg in call.args if isinstance(arg, ast.Constant)] for call in told]
+    return {str(given[0]) for given in texts if given}
+
+
+@pytest.mark.parametrize("event", sorted(told_events()))
+def test_it_names_every_event(event: str) -> None:
+    assert f"`{event}`" in "".join(map("".join, rows("| event | |")))
+
+
+def test_the_events_that_are_looked_for_are_all_of_them() -> None:
+    assert told_events() >= {"run_started", "held_back", "dead_letter", "progress", "note", "error", "share"}
+
+
+def test_it_names_every_metric() -> None:
+    families = text_string_to_metric_families(render({"nightly": Standing(booked=Booked(latencies=[(1, 1)]))}).decode())
+    counted = {family.name + "_total" * (family.type == "counter") for family in families}
+    assert counted == {re.findall(r"`(\w+)", row[0])[0] for row in rows("| metric | |")}
 
 
 @pytest.mark.parametrize("key", _VALID)

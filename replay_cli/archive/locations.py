@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from replay_cli.archive.combined import CombinedSource
 from replay_cli.archive.disk import DiskSource, canonical_path
 from replay_cli.archive.selected import SelectedSource
-from replay_cli.archive.source import S3Options, Source
+from replay_cli.archive.source import Source
+from replay_cli.aws import S3Options
 from replay_cli.errors import UsageError
 from replay_cli.segment.selection import EVERYTHING, Selection
 

@@ -8,7 +8,7 @@ from replay_cli.archive.combined import in_order
 from replay_cli.archive.s3_client import S3Client
 from replay_cli.archive.s3_listing import S3Listing
 from replay_cli.archive.s3_reading import ReadAhead
-from replay_cli.archive.source import S3Options
+from replay_cli.aws import S3Options
 from replay_cli.model import ArchiveObject
 from replay_cli.segment.selection import EVERYTHING, Selection
 

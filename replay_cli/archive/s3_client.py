@@ -9,19 +9,17 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
-from urllib.parse import urlsplit
 
 from botocore.exceptions import ClientError, IncompleteReadError
 
-from replay_cli import __version__
 from replay_cli.archive.patience import Patience, Persistence, Setbacks
-from replay_cli.archive.s3_errors import FOREIGN, explain, is_missing, is_transient
-from replay_cli.archive.source import S3Options
-from replay_cli.errors import ChangedObjectError, FatalError, PausedError, ReplayError, UsageError
+from replay_cli.aws import connecting
+from replay_cli.aws.errors import FOREIGN, explain, is_missing, is_transient
+from replay_cli.aws.options import S3Options
+from replay_cli.errors import ChangedObjectError, FatalError, PausedError, ReplayError
 from replay_cli.model import ArchiveObject
 
 if TYPE_CHECKING:
-    from boto3.session import Session
     from botocore.response import StreamingBody
     from mypy_boto3_s3.client import S3Client as Boto
     from mypy_boto3_s3.type_defs import ListObjectsV2OutputTypeDef
@@ -30,10 +28,7 @@ __all__ = ["ListPage", "S3Client", "S3Options"]
 
 T = TypeVar("T")
 
-_ATTEMPTS = 8
-_CONNECT_SECONDS = 10.0
-_READ_SECONDS = 30.0
-_CONNECTIONS = 32
+_WAITING = connecting.Waiting()
 _AT_ONCE = 8
 
 _LIST = "s3:ListBucket"
@@ -66,17 +61,16 @@ class S3Client:
         self,
         options: S3Options,
         *,
-        attempts: int = _ATTEMPTS,
-        connect_timeout: float = _CONNECT_SECONDS,
-        read_timeout: float = _READ_SECONDS,
+        attempts: int = _WAITING.attempts,
+        connect_timeout: float = _WAITING.connect_timeout,
+        read_timeout: float = _WAITING.read_timeout,
         persistence: Persistence | None = None,
     ) -> None:
         self.calls: Counter[str] = Counter()
         self.trouble = ""
         self.patience = Patience()
         self._options = options
-        self._attempts = attempts
-        self._timeouts = connect_timeout, read_timeout
+        self._waiting = connecting.Waiting(attempts, connect_timeout, read_timeout)
         self._persistence = persistence or Persistence()
         self._lock = threading.Lock()
         self._making = threading.Lock()
@@ -166,11 +160,7 @@ class S3Client:
 
     def explained(self, error: Exception, uri: str, action: str = _GET) -> ReplayError:
         """Say what an exception of boto3's, or of reading a reply's body, means to the operator."""
-        boto = self._boto
-        endpoint = boto.meta.endpoint_url if boto else self._options.endpoint_url or "S3"
-        parts = urlsplit(endpoint)  # which the environment may have given a password
-        shown = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
-        return explain(error, action, uri, shown)
+        return explain(error, action, uri, connecting.shown_endpoint(self._boto, self._options))
 
     def _ask(self, what: str, action: str, uri: str, request: Callable[["Boto"], T]) -> T:
         """Make a small request, again while the network fails.
@@ -228,46 +218,8 @@ class S3Client:
         """Make the client when it is first needed: to find credentials may take a network."""
         with self._making:
             if self._boto is None:
-                self._boto = self._new_client()
+                self._boto = connecting.connect(self._options, self._waiting)
             return self._boto
-
-    def _new_client(self) -> "Boto":
-        from boto3.session import Session  # heavy, and only needed here
-
-        options = self._options
-        session = Session(profile_name=options.profile)
-        style = None if options.addressing == "auto" else options.addressing
-        boto = self._connected(session, style)
-        told = (boto.meta.config.s3 or {}).get("addressing_style")  # type: ignore[attr-defined] # the stub lacks it
-        # The profile may say it, too. Other stores than Amazon's seldom have a host name for each bucket.
-        if told is None and not _is_amazon(boto.meta.endpoint_url):
-            boto.close()
-            boto = self._connected(session, "path")
-        return boto
-
-    def _connected(self, session: "Session", style: str | None) -> "Boto":
-        from botocore.config import Config
-
-        connect_timeout, read_timeout = self._timeouts
-        settings: dict[str, Any] = {"s3": {"addressing_style": style}} if style else {}
-        config = Config(
-            connect_timeout=connect_timeout,
-            read_timeout=read_timeout,
-            max_pool_connections=_CONNECTIONS,
-            retries={"mode": "standard", "total_max_attempts": self._attempts},
-            user_agent_extra=f"replay-cli/{__version__}",
-            # Whole objects could be checked, but not the rest of one after a cut.
-            response_checksum_validation="when_required",
-            **settings,
-        )
-        try:
-            return session.client(
-                "s3", region_name=self._options.region, endpoint_url=self._options.endpoint_url, config=config
-            )
-        except ValueError as error:  # botocore raises no type of its own for it
-            if isinstance(error, FOREIGN):
-                raise
-            raise UsageError(f"{self._options.endpoint_url}: that is no URL of a store") from error
 
 
 def _uri(bucket: str, key: str) -> str:
@@ -288,8 +240,3 @@ def _listed(answer: "ListObjectsV2OutputTypeDef") -> "ListObjectsV2OutputTypeDef
     if "Name" not in answer and "KeyCount" not in answer:
         raise IncompleteReadError(actual_bytes=0, expected_bytes=1)
     return answer
-
-
-def _is_amazon(endpoint: str) -> bool:
-    host = urlsplit(endpoint).hostname or ""
-    return host.endswith((".amazonaws.com", ".amazonaws.com.cn", ".amazonaws.eu", ".api.aws"))

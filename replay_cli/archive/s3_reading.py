@@ -18,7 +18,7 @@ from botocore.exceptions import IncompleteReadError
 
 from replay_cli.archive.patience import Setbacks
 from replay_cli.archive.s3_client import S3Client
-from replay_cli.archive.s3_errors import FOREIGN
+from replay_cli.aws.errors import FOREIGN
 from replay_cli.errors import PausedError, ReplayError
 from replay_cli.model import ArchiveObject
 

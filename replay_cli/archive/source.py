@@ -3,27 +3,13 @@
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import PurePosixPath
-from typing import BinaryIO, NamedTuple, Protocol
+from typing import BinaryIO, Protocol
 
 from replay_cli.model import ArchiveObject
 
 PAGE_OBJECTS = 1000
 """A listing comes in pages of at most so many objects."""
 _SUFFIXES = frozenset({"", ".gz", ".json", ".jsonl", ".ndjson", ".zst", ".parquet"})
-
-
-class S3Options(NamedTuple):
-    """What the operator says about an S3 store; what is None, boto3 finds in the environment and in profiles.
-
-    `addressing` puts a bucket's name into the path or the host of URLs: `path`, `virtual`, or `auto`: the path, unless
-    the store is Amazon's.
-    """
-
-    profile: str | None = None
-    endpoint_url: str | None = None
-    region: str | None = None
-    requester_pays: bool = False
-    addressing: str = "auto"
 
 
 class Source(Protocol):

@@ -4,16 +4,25 @@ from typing import Any
 
 import click
 
-from replay_cli.cli.options import GroupedCommand, destination_options, s3_options, selection_options
+from replay_cli.cli.options import (
+    GroupedCommand,
+    destination_options,
+    job_options,
+    s3_options,
+    selection_options,
+)
+from replay_cli.cli.options.completing import offer_files
 
 EXAMPLES = (
     "replay check s3://bucket/segment-logs/ --region DC_01 --workspace-id APP --api-key-file key",
     "replay check s3://bucket/segment-logs/ --aws-profile archives --sandbox",
+    "replay check --job nightly.toml",
 )
 
 
 @click.command("check", cls=GroupedCommand, examples=EXAMPLES)
-@click.argument("sources", nargs=-1, metavar="[SOURCE...]")
+@click.argument("sources", nargs=-1, metavar="[SOURCE...]", shell_complete=offer_files)
+@job_options
 @selection_options
 @s3_options
 @destination_options

@@ -30,14 +30,18 @@ class Destination(NamedTuple):
         """Whether nothing leaves this machine."""
         return self.is_sandbox or is_loopback(URL(self.endpoint))
 
-    def require_rate(self, rps: float) -> None:
-        """Check the rate against MoEngage's documented cap, which holds for everything but this machine.
+    def require_rate(self, rps: float, option: str = "--rps") -> None:
+        """Check a rate against MoEngage's documented cap, which holds for everything but this machine.
+
+        Args:
+            rps: attempts a second.
+            option: which one says so.
 
         Raises:
             UsageError: it is higher.
         """
         if rps > MAX_RPS and not self.is_local:
-            raise UsageError(f"--rps {rps:g}: MoEngage takes at most {MAX_RPS} requests a second of a workspace")
+            raise UsageError(f"{option} {rps:g}: MoEngage takes at most {MAX_RPS} requests a second of a workspace")
 
 
 def choose(region: str | None, endpoint: str | None, sandbox: bool, workspace_id: str | None) -> Destination:

@@ -9,6 +9,8 @@ from pathlib import Path
 from rich.console import Console
 
 from replay_cli.archive import open_source
+from replay_cli.cli.home import Where, home_of
+from replay_cli.cli.keeping import expire_dead_letters, no_more_text
 from replay_cli.cli.listing import no_longer_suppressed
 from replay_cli.cli.opening import (
     begin_job,
@@ -19,6 +21,7 @@ from replay_cli.cli.opening import (
     record_changes,
     tell_of_restart,
 )
+from replay_cli.cli.overlap import look_out
 from replay_cli.cli.preparing import preparation, suppressed_records
 from replay_cli.cli.session import Plan, Session, ToDo
 from replay_cli.cli.shaping import explain
@@ -27,17 +30,18 @@ from replay_cli.cli.wiring import run_once
 from replay_cli.errors import BookError, UsageError
 from replay_cli.job import Difference, Job, dead_letter_path
 from replay_cli.ledger.dead_letters import DeadLetterFile
-from replay_cli.ledger.lock import checkpoint_lock, workspace_lock
+from replay_cli.ledger.lock import workspace_lock
 from replay_cli.ledger.redrive import IN_DOUBT, Which
 from replay_cli.ledger.store import Store
 from replay_cli.moengage.packing import without
 from replay_cli.preparation import Preparation
 from replay_cli.redriving import take_dead_letters
+from replay_cli.report.logs import tell, tell_of_people
 from replay_cli.report.summary import Summary, run_numbers
 from replay_cli.report.terminal import count
 
 
-def execute(job: Job, path: Path, session: Session, console: Console) -> Summary:
+def execute(job: Job, where: Where, session: Session, console: Console) -> Summary:
     """Run a job from where it stands, and return its summary.
 
     Raises:
@@ -45,45 +49,54 @@ def execute(job: Job, path: Path, session: Session, console: Console) -> Summary
         FatalError: another run uses the checkpoint or the workspace, or something outside must be fixed.
     """
     for line in (*job.selection.explain(), *explain(job.settings), *session.listing.explain()):
-        console.print(line, highlight=False, markup=False)
+        tell_of_people(console, "selection", line)
     source = open_source(job.sources, job.selection, session.s3)
     prepare = preparation(job, session.listing.lists, session.allowance)
     plan = Plan(job, source, (), session.rps, prepare, session.allowance)
-    goes_on = path.exists() and not session.restart
-    pages = first_page(source.pages(), console, goes_on=goes_on)
     with ExitStack() as stack:
-        stack.enter_context(checkpoint_lock(path))
+        home = stack.enter_context(home_of(where, job, session, console))
+        goes_on = home.path.exists() and not session.restart
+        pages = first_page(source.pages(), console, goes_on=goes_on)
+        stack.enter_context(home.lock())
         if not goes_on:
-            if path.exists():
-                tell_of_restart(path, console)
-            pages, key = permission(pages, plan, session, console)
-            store = begin_job(job, path, session)
+            if home.path.exists():
+                tell_of_restart(home.path, console)
+            lookout = stack.enter_context(look_out(where, job, None, session, console))
+            pages = lookout.look_ahead(pages)
+            pages, key = permission(pages, replace(plan, overlap=lookout.warning), session, console)
+            store = begin_job(job, home, session)
             stack.callback(store.close)
+            home.opened(store)
             store.begin_listing(job.settings)
             to_do, amended = ToDo([], pages), list[Difference]()
         else:
-            store = Store.open(path)
+            store = Store.open(home.path)
             stack.callback(store.close)
-            amended = changes_of(job, store, session)
+            home.opened(store)
+            expire_dead_letters(store, home.path, session.keep_dead_letters)
+            amended = changes_of(job, store, home.shown, session)
             if (warning := no_longer_suppressed(store.pace(), store.tallies(), session.listing)) is not None:
-                console.print(warning, highlight=False, markup=False)
+                tell(console, "no_longer_suppressed", warning, "warning")
             _suppress(store, session, plan.prepare)
-            to_do = find_work(store, source, pages, session, job.settings)
+            lookout = stack.enter_context(look_out(where, job, store, session, console))
+            to_do = find_work(store, source, lookout.look_ahead(pages), session, job.settings)
             if not (to_do.work or store.waiting(1) or store.parked_records()) and store.runs():
                 store.end_listing(source.ignored)
                 record_changes(store, job, amended, session, console)
-                return _repeat(store, path, session)
+                return home.leave(store, _repeat(store, home.path, session))
             if session.asks:
                 left = [*(work.object for work in to_do.work), *(state.object for state in store.waiting())]
-                session.confirm(replace(plan, objects=left))
+                session.confirm(replace(plan, objects=left, overlap=lookout.warning))
             key = session.key()
         if not session.destination.is_sandbox:
             stack.enter_context(workspace_lock(job.endpoint, job.workspace_id))
         record_changes(store, job, amended, session, console)
-        return run_once(store, path, job, source, to_do, session, key, console)
+        lookout.remember(store)
+        home.ready(job, session)
+        return home.leave(store, run_once(store, home, job, source, to_do, session, key, console))
 
 
-def redrive(path: Path, which: Which, limit: int | None, session: Session, console: Console) -> Summary:
+def redrive(job: Job, where: Where, which: Which, limit: int | None, session: Session, console: Console) -> Summary:
     """Send dead letters of a job again, at most `limit` records, and return its summary.
 
     Its `run` is the book of the redrive: `read` counts the records taken, those that an earlier one left included.
@@ -93,17 +106,20 @@ def redrive(path: Path, which: Which, limit: int | None, session: Session, conso
         FatalError: another run uses the checkpoint or the workspace, or something outside must be fixed.
     """
     with ExitStack() as stack:
-        stack.enter_context(checkpoint_lock(path))
-        store = Store.open(path)
+        home = stack.enter_context(home_of(where, job, session, console))
+        stack.enter_context(home.lock())
+        store = Store.open(home.path)
         stack.callback(store.close)
+        home.opened(store)
         job = Job.from_stored(store.stored_job())
         store.settle_intents()
+        expire_dead_letters(store, home.path, session.keep_dead_letters)
         source, prepare = open_source(job.sources), preparation(job, session.listing.lists, session.allowance)
         _suppress(store, session, prepare)
         letters = sum(store.redrivable(which).values())
         waiting = letters if limit is None else min(letters, limit)
         if not waiting + store.parked_records(redriven=True):
-            return _nothing_to_redrive(store, path, which)
+            return home.leave(store, _nothing_to_redrive(store, home.path, which))
         if session.asks:
             session.confirm(Plan(job, source, [], session.rps, prepare, session.allowance, waiting))
         key = session.key()
@@ -111,14 +127,16 @@ def redrive(path: Path, which: Which, limit: int | None, session: Session, conso
             stack.enter_context(workspace_lock(job.endpoint, job.workspace_id))
         left = take_dead_letters(store, which, limit, prepare).left
         taken = store.parked_records(redriven=True)
-        summary = run_once(store, path, job, source, ToDo([], None), session, key, console)
+        home.ready(job, session)
+        summary = run_once(store, home, job, source, ToDo([], None), session, key, console)
         book = summary["run"]["records"]
         book |= {"read": taken, "pending": store.parked_records(redriven=True), "left": left}
         if summary["state"] == "complete":
-            summary["reason"] = f"{book['delivered']:,} of {count(taken, 'dead letter')} delivered"
+            delivered = f"{book['delivered']:,} of {count(taken, 'dead letter')} delivered"
+            summary["reason"] = f"{delivered}{no_more_text(store)}"
         if taken != book["delivered"] + book["dead_lettered"] + book["pending"]:
-            raise BookError(f"the book of the redrive does not close: {book}. Please report it with {path}")
-        return summary
+            raise BookError(f"the book of the redrive does not close: {book}. Please report it with {home.path}")
+        return home.leave(store, summary)
 
 
 def _suppress(store: Store, session: Session, prepare: Preparation) -> None:
@@ -137,7 +155,7 @@ def _nothing_to_redrive(store: Store, path: Path, which: Which) -> Summary:
     run["records"] |= {"pending": 0, "left": 0}
     doubtful = store.tallies().get("dead_lettered", {}).get(IN_DOUBT, 0)
     left = f"; {doubtful:,} may have arrived, and are sent again by --reason {IN_DOUBT} only" if doubtful else ""
-    return summarize(store, path, "complete", f"no such dead letters: nothing was sent{left}", run)
+    return summarize(store, path, "complete", f"no such dead letters: nothing was sent{left}{no_more_text(store)}", run)
 
 
 def _repeat(store: Store, path: Path, session: Session) -> Summary:

@@ -8,6 +8,8 @@ from typing import Any
 import click
 
 from replay_cli import __version__
+from replay_cli.cli.json_log import prepare_stderr
+from replay_cli.cli.options.grouped import ACCEPTED
 from replay_cli.errors import ReplayError
 
 _COMMANDS = {
@@ -16,10 +18,15 @@ _COMMANDS = {
     "resume": "Go on with a job from its checkpoint, with its stored settings.",
     "redrive": "Send the dead letters of a job again.",
     "status": "Show what a job did, does and has left.",
+    "erase": "Erase people from the checkpoint of a job, and list what was sent of theirs.",
+    "jobs": "List the jobs of a folder, with their state and last result.",
     "check": "Try the credentials and the sources without sending anything.",
     "sandbox": "Run a local MoEngage to try things against.",
+    "completion": "Print what makes a shell complete these commands and their options.",
 }
 """Command → its line in `--help`; each lives in the module of its name."""
+
+_VERSION = f"replay %(version)s (Python {sys.version.split()[0]} on {sys.platform})"
 
 
 class _LazyGroup(click.Group):
@@ -40,18 +47,25 @@ class _LazyGroup(click.Group):
             formatter.write_dl(list(_COMMANDS.items()))
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command; an error of ours becomes its sentence and its exit code."""
+        """Run the command; an error of ours becomes its sentence and its exit code, unless `--ok-exit` accepts that."""
         try:
             return super().invoke(ctx)
+        except click.exceptions.Exit as end:
+            raise click.exceptions.Exit(_accepted(ctx, end.exit_code)) from None
         except ReplayError as error:
             from replay_cli.report.terminal import printable  # what help does without
 
             click.echo(f"Error: {printable(str(error))}", err=True)
-            ctx.exit(error.exit_code)
+            ctx.exit(_accepted(ctx, error.exit_code))
+
+
+def _accepted(ctx: click.Context, code: int) -> int:
+    """Return 0 for an exit code that `--ok-exit` takes for success."""
+    return 0 if code in ctx.meta.get(ACCEPTED, ()) else code
 
 
 @click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "auto_envvar_prefix": "REPLAY"})
-@click.version_option(__version__, prog_name="replay")
+@click.version_option(__version__, message=_VERSION)
 def group() -> None:
     """Re-send archived Twilio Segment events to MoEngage.
 
@@ -61,6 +75,7 @@ def group() -> None:
 
 def main() -> None:
     """Run the command line; the process ends with its exit code."""
+    prepare_stderr(sys.argv[1:], os.environ)
     try:
         code = group.main(prog_name="replay", standalone_mode=False)
         sys.exit(code if isinstance(code, int) else 0)

@@ -11,9 +11,10 @@ from typing import Any
 from rich.console import Console
 
 from replay_cli.archive import Source, warm_up
+from replay_cli.cli.home import Home, Where
 from replay_cli.cli.session import Pages, Plan, Session, ToDo
 from replay_cli.errors import FatalError, PausedError, UsageError
-from replay_cli.job import CHECKPOINTS, Difference, Job, dead_letter_path, refuse
+from replay_cli.job import CHECKPOINTS, Difference, Job, dead_letter_path, plain_dead_letter_path, refuse
 from replay_cli.ledger.changes import Changed
 from replay_cli.ledger.objects import FINISHED, ObjectState
 from replay_cli.ledger.store import Store
@@ -34,13 +35,13 @@ _MAKES_REQUESTS = ("api", "mapping", "filters")
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
 
 
-def checkpoint_path(job: Job, checkpoint: Path | None, name: str | None) -> Path:
+def checkpoint_path(job: Job, checkpoint: Where | None, name: str | None) -> Where:
     """Return where a job's checkpoint is: as given, or `.replay/{name}.ckpt`."""
     if checkpoint is not None and name is not None:
         raise UsageError("give --checkpoint or --name, not both")
     if name is not None and not _NAME.fullmatch(name):
         raise UsageError(f"--name {name!r}: use 1 to 100 letters, digits, dots, hyphens and underscores")
-    if checkpoint is not None and checkpoint.is_dir():
+    if isinstance(checkpoint, Path) and checkpoint.is_dir():
         raise UsageError(f"--checkpoint {checkpoint} is a directory: name a file in it")
     return checkpoint or CHECKPOINTS / f"{name or job.name}.ckpt"
 
@@ -102,15 +103,21 @@ def _refused(error: UsageError) -> Pages:
     yield ()
 
 
-def changes_of(job: Job, store: Store, session: Session) -> list[Difference]:
+def changes_of(job: Job, store: Store, shown: str, session: Session) -> list[Difference]:
     """Return the settings that this run changes.
+
+    Args:
+        job: as it is meant now.
+        store: its checkpoint.
+        shown: what people call that.
+        session: whether there is a reason to change something.
 
     Raises:
         UsageError: the checkpoint is another job's, or it has other settings and nobody said why; or more is meant now
             than was, after some of it was left out.
     """
     stored = Job.from_stored(store.stored_job())
-    job.require_same(stored, store.path)
+    job.require_same(stored, shown)
     differences = job.differences(stored)
     if differences and session.amend is None:
         refuse(differences)
@@ -176,14 +183,16 @@ def tell_of_restart(path: Path, console: Console) -> None:
         console.print(f"--restart: {count(delivered, 'record')} that the old job has delivered {verb} sent again")
 
 
-def begin_job(job: Job, path: Path, session: Session) -> Store:
+def begin_job(job: Job, home: Home, session: Session) -> Store:
+    path = home.path
     if session.must_resume:
-        raise UsageError(f"{path}: there is no such checkpoint, and --must-resume forbids to begin a new job")
+        raise UsageError(f"{home.shown}: there is no such checkpoint, and --must-resume forbids to begin a new job")
     if path.exists():
+        home.keep_old()
         # Opened and closed once, so that SQLite folds its write-ahead log into the file that is moved.
         Store.open(path).close()
     # With the dead letters of a job whose checkpoint somebody removed, and a log that is being read.
-    _move_aside(path, path.with_name(path.name + "-wal"), dead_letter_path(path))
+    _move_aside(path, path.with_name(path.name + "-wal"), dead_letter_path(path), plain_dead_letter_path(path))
     return Store.create(path, job.stored())
 
 

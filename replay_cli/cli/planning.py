@@ -42,7 +42,7 @@ def describe(plan: Plan) -> str:
     return (
         f"This sends {count(len(plan.objects), 'object')} ({size(total)} as stored; about {records:,} records, "
         f"{requests:,} requests, estimated from {sampled.records:,} records) to {_where(plan)}: at least "
-        f"{duration(_seconds(plan, sampled) * share)}. {_warnings(plan)}"
+        f"{duration(_seconds(plan, sampled) * share)}. {_warnings(plan)}{f' {plan.overlap}' if plan.overlap else ''}"
     )
 
 

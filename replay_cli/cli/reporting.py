@@ -60,7 +60,7 @@ def report_run(report: Path | None, checkpoint: Path, summary: Summary, code: in
     except (FatalError, UsageError) as error:
         click.echo(
             f"Error: {printable(str(error))}; the run itself is over as said above. "
-            f"To write its report: replay status {checkpoint} --report FILE",
+            f"To write its report: replay status {summary['checkpoint']} --report FILE",
             err=True,
         )
         return EXIT_FAILED if code == EXIT_OK else code

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from secrets import randbits
 from typing import Any, NoReturn
@@ -12,66 +13,77 @@ from replay_cli.archive import canonical, open_source
 from replay_cli.cli.destination import Destination, api_key, choose
 from replay_cli.cli.elsewhere import require_elsewhere
 from replay_cli.cli.executing import execute
+from replay_cli.cli.home import Where, name_of, working_file
+from replay_cli.cli.hours import NOT_COUNTED, begin_hours
 from replay_cli.cli.listing import Listing, listing_from, read_again
 from replay_cli.cli.opening import checkpoint_path
 from replay_cli.cli.planning import describe
 from replay_cli.cli.preparing import preparation
+from replay_cli.cli.remote_checkpoint import open_checkpoint, state_from, state_s3
 from replay_cli.cli.reporting import report_run, require_report
 from replay_cli.cli.selecting import s3_options, selection_from
 from replay_cli.cli.session import Plan, Session
 from replay_cli.cli.shaping import explain, shape
+from replay_cli.cli.telling import Telling
 from replay_cli.delivery.budget import Allowance
 from replay_cli.delivery.transport import tls_context
 from replay_cli.dry_run import DryRun
 from replay_cli.errors import FatalError, UsageError
 from replay_cli.job import Job
 from replay_cli.ledger.changes import Changed
-from replay_cli.ledger.store import Store
+from replay_cli.pacemaker import ALWAYS, Hours
 from replay_cli.policy import BulkRefused, DeadLetterLimit, InDoubt, OnExhausted, Policy
+from replay_cli.report.logs import events_of, tell_of_people
 from replay_cli.report.summary import Summary, exit_code
 from replay_cli.report.terminal import error_console, print_json, print_summary
 from replay_cli.segment.duplicates import Window
+from replay_cli.telling.discretion import discreet_summary
 
 _PACE = (
     *("rps", "concurrency", "timeout", "retry_for", "max_attempts", "in_doubt", "on_exhausted"),
-    *("bulk_refused", "users_per_minute", "events_per_minute"),
+    *("bulk_refused", "users_per_minute", "events_per_minute", "window", "rps_schedule", "time_zone"),
+    "keep_dead_letters",
 )
 _ACCESS = ("aws_profile", "s3_endpoint_url", "s3_region", "s3_requester_pays", "s3_addressing")
 """How to reach the archives: stored with the pace, and as free to change."""
+_STATE = ("state_endpoint_url", "state_profile", "push_every", "lease")
+"""How a checkpoint on S3 is reached and kept: stored and free to change as well."""
 _NOWHERE = "workspace"
 
 
-def run_job(values: dict[str, Any]) -> NoReturn:
+def run_job(values: dict[str, Any], telling: Telling) -> NoReturn:
     """Run the job that the options of `replay run` describe, print its summary, and exit with its code."""
     destination = choose(values["region"], values["endpoint"], values["sandbox"], values["workspace_id"])
     listing = listing_from(values)
     job = Job(_sources(values), destination.endpoint, destination.workspace_id, _settings(values) | listing.settings())
-    path = checkpoint_path(job, values["checkpoint"], values["name"])
-    require_report(values["report"], job.sources, path)
-    summary = execute(job, path, make_session(values, destination, listing), error_console())
-    finish(summary, exit_code(summary), values, path)
+    where = checkpoint_path(job, values["checkpoint"], values["name"])
+    require_report(values["report"], job.sources, working_file(where))
+    telling.about(name_of(where), working_file(where), job.sources)
+    summary = execute(job, where, make_session(values, destination, listing, telling), error_console())
+    finish(summary, exit_code(summary), values, working_file(where), telling)
 
 
-def resume_job(path: Path, values: dict[str, Any], given: set[str]) -> NoReturn:
+def resume_job(where: Where, values: dict[str, Any], given: set[str], telling: Telling) -> NoReturn:
     """Go on with the job of a checkpoint, with its stored sources, destination, settings and pace.
 
     Args:
-        path: the checkpoint.
+        where: the checkpoint.
         values: the options of `replay resume`.
         given: the names of those that were given, rather than left at their defaults.
+        telling: tells others about it.
     """
-    job, values, listing = stored_job(path, values, given)
-    require_report(values["report"], job.sources, path)
-    session = make_session(values, Destination(job.endpoint, job.workspace_id), listing)
-    summary = execute(job, path, session, error_console())
-    finish(summary, exit_code(summary), values, path)
+    job, values, listing = stored_job(where, values, given)
+    require_report(values["report"], job.sources, working_file(where))
+    telling.about(name_of(where), working_file(where), job.sources)
+    session = make_session(values, Destination(job.endpoint, job.workspace_id), listing, telling)
+    summary = execute(job, where, session, error_console())
+    finish(summary, exit_code(summary), values, working_file(where), telling)
 
 
-def stored_job(path: Path, values: dict[str, Any], given: set[str]) -> tuple[Job, dict[str, Any], Listing]:
+def stored_job(where: Where, values: dict[str, Any], given: set[str]) -> tuple[Job, dict[str, Any], Listing]:
     """Return a checkpoint's job, the options with the stored pace where nothing else is given, and the job's lists."""
-    store = Store.open(path, read_only=True)
-    job, pace = Job.from_stored(store.stored_job()), store.pace()
-    store.close()
+    with open_checkpoint(where, state_s3(values)) as seen:
+        job, pace = Job.from_stored(seen.store.stored_job()), seen.store.pace()
     listing = read_again(job.settings, pace, values["suppress"] if "suppress" in given else ())
     values |= {name: value for name, value in pace.items() if name not in given}
     values = {"changed": Changed.REFUSE} | values | {"restart": False, "must_resume": True, "amend": None}
@@ -92,7 +104,7 @@ def dry_run(values: dict[str, Any]) -> NoReturn:
     console = error_console()
     require_elsewhere("--output", values["output"], job.sources)
     for line in (*job.selection.explain(), *explain(job.settings), *listing.explain()):
-        console.print(line, highlight=False, markup=False)
+        tell_of_people(console, "selection", line)
     source = open_source(job.sources, job.selection, s3_options(values))
     endpoint = "" if destination.is_sandbox else destination.endpoint
     window = None if values["dedupe"] is None else Window(values["dedupe"], randbits(64))
@@ -109,10 +121,13 @@ def _settings(values: dict[str, Any]) -> dict[str, Any]:
     return shape(values) | selection_from(values).settings()
 
 
-def make_session(values: dict[str, Any], destination: Destination, listing: Listing) -> Session:
+def make_session(
+    values: dict[str, Any], destination: Destination, listing: Listing, telling: Telling | None = None
+) -> Session:
     """Return what an invocation needs beyond its job, from its options."""
     destination.require_rate(values["rps"])
     tls_context(values["ca_file"])  # to refuse a wrong file before anything begins
+    hours = begin_hours(values, destination)
     return Session(
         destination=destination,
         key=lambda: api_key(destination, values["api_key_file"]),
@@ -131,15 +146,20 @@ def make_session(values: dict[str, Any], destination: Destination, listing: List
         timeout=values["timeout"],
         ca_file=values["ca_file"],
         asks=not destination.is_local and not values["yes"],
-        confirm=_ask,
-        pace={name: values[name] for name in (*_PACE, *_ACCESS) if name in values} | listing.pace(),
+        confirm=partial(_ask, hours),
+        pace={name: values[name] for name in (*_PACE, *_ACCESS, *_STATE) if name in values} | listing.pace(),
         listing=listing,
         restart=values["restart"],
         must_resume=values["must_resume"],
         changed=Changed(values["changed"]),
         s3=s3_options(values),
+        state=state_from(values),
         allowance=_allowance(values),
         amend=values["amend"],
+        keep_dead_letters=values["keep_dead_letters"],
+        hours=hours,
+        again=values.get("again", False),
+        telling=telling,
     )
 
 
@@ -147,16 +167,23 @@ def _allowance(values: dict[str, Any]) -> Allowance:
     return Allowance(values["users_per_minute"], values["events_per_minute"])
 
 
-def _ask(plan: Plan) -> None:
+def _ask(hours: Hours, plan: Plan) -> None:
     """Say what a run will do to a real workspace, and ask."""
-    error_console().print(describe(plan), highlight=False, markup=False)
+    about = describe(plan) if hours == ALWAYS else f"{describe(plan)} {NOT_COUNTED}"
+    error_console().print(about, highlight=False, markup=False)
     if not sys.stdin.isatty():
         raise UsageError("nobody is there to ask: give --yes to send this without asking")
     if not click.confirm("Send this?", err=True):
         raise FatalError("nothing was sent")
 
 
-def finish(summary: Summary, code: int, values: Mapping[str, Any], checkpoint: Path | None = None) -> NoReturn:
+def finish(
+    summary: Summary,
+    code: int,
+    values: Mapping[str, Any],
+    checkpoint: Path | None = None,
+    telling: Telling | None = None,
+) -> NoReturn:
     """Print a summary, write the report that was asked for, and exit.
 
     Args:
@@ -164,8 +191,16 @@ def finish(summary: Summary, code: int, values: Mapping[str, Any], checkpoint: P
         code: the exit code, unless the report fails.
         values: the command's options.
         checkpoint: where the job's memory is; None: it has none, and no report.
+        telling: tells others how it ended; None: nobody.
     """
-    print_summary(error_console(), summary)
+    console = error_console()
+    events = events_of(console)
+    if events is None:
+        print_summary(console, summary)
+    elif telling is None:
+        events.emit("dry_run_ended", summary=discreet_summary(summary))
+    if telling is not None:
+        telling.note_summary(summary)
     if values["as_json"]:
         print_json(summary)
     raise click.exceptions.Exit(code if checkpoint is None else report_run(values["report"], checkpoint, summary, code))

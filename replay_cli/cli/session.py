@@ -3,20 +3,45 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from replay_cli.archive import S3Options, Source
 from replay_cli.cli.destination import Destination
 from replay_cli.cli.listing import Listing
+from replay_cli.cli.telling import Telling
 from replay_cli.delivery.budget import Allowance
 from replay_cli.job import Job
 from replay_cli.ledger.changes import Changed
 from replay_cli.model import ArchiveObject
+from replay_cli.pacemaker import ALWAYS, Hours
 from replay_cli.policy import Policy
 from replay_cli.preparation import Preparation
 from replay_cli.settlement import Work
 
 Pages = Iterator[Sequence[ArchiveObject]]
+
+
+class StateOptions(NamedTuple):
+    """How a checkpoint on S3 is reached and kept: seconds between two pushes, and seconds that a lease lasts."""
+
+    s3: S3Options = S3Options()
+    push_every: float = 30.0
+    lease: float = 30.0
+
+
+USUAL = StateOptions()
+
+
+class Keeping(Protocol):
+    """What there is to know to take a checkpoint: how it is reached, and whether it is to begin anew."""
+
+    @property
+    def state(self) -> StateOptions:
+        """How it is reached and kept."""
+
+    @property
+    def restart(self) -> bool:
+        """Whether what is there is moved aside."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +66,16 @@ class Session:
     must_resume: bool = False
     changed: Changed = Changed.REFUSE
     s3: S3Options | None = None
+    state: StateOptions = USUAL
     amend: str | None = None
     """Why the job goes on with other settings; None: it does not"""
+    telling: Telling | None = None
+    """Who is told what; None: nobody but who reads stderr"""
+    hours: Hours = ALWAYS
+    keep_dead_letters: float | None = None
+    """Seconds; None: all are kept"""
+    again: bool = False
+    """Whether to send knowingly what other jobs have sent already"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +90,8 @@ class Plan:
     allowance: Allowance
     redriven: int = 0
     """Dead letters to send again; then no object is read"""
+    overlap: str = ""
+    """What other jobs have sent of it already, in a sentence"""
 
 
 class ToDo(NamedTuple):

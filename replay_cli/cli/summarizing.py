@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from replay_cli import __version__
-from replay_cli.job import dead_letter_path
+from replay_cli.job import dead_letter_path, plain_dead_letter_path
+from replay_cli.ledger.history import sent_again
 from replay_cli.ledger.intervals import total
 from replay_cli.ledger.store import Store
 from replay_cli.ledger.timeline import latency_document
@@ -36,7 +37,8 @@ def about_completion(store: Store, reason: str = "") -> str:
 
 def summarize(store: Store, path: Path, state: str, reason: str, run: dict[str, Any]) -> Summary:
     """Make the summary of a job from its checkpoint."""
-    letters, totals, replies = dead_letter_path(path), store.totals(), store.replies()
+    totals, replies = store.totals(), store.replies()
+    letters = (dead_letter_path(path), plain_dead_letter_path(path))
     if state == "running":
         totals["in_doubt"] -= totals["intended"]  # on their way
     elif totals["intended"]:
@@ -52,11 +54,12 @@ def summarize(store: Store, path: Path, state: str, reason: str, run: dict[str, 
         amendments=store.amendments(),
         continued=store.continued(),
         examples=store.examples(),
+        overlap=sent_again(store),
         job=store.stored_job(),
         run=run,
         elapsed=sum(entry["seen"] - entry["started"] for entry in store.runs()),
         checkpoint=path,
-        dead_letters=letters if letters.exists() and letters.stat().st_size else None,
+        dead_letters=next((file for file in letters if file.exists() and file.stat().st_size), None),
     )
 
 

@@ -9,15 +9,19 @@ from replay_cli.cli.options import (
     PATH,
     Duration,
     GroupedCommand,
+    job_options,
     list_options,
     mapping_options,
+    ok_exit_option,
     option,
     s3_options,
     selection_options,
     shape_options,
 )
+from replay_cli.cli.options.completing import offer_files
 from replay_cli.cli.options.delivery import budget_options, rate_options
 from replay_cli.cli.options.grouped import together
+from replay_cli.cli.options.telling import log_options
 from replay_cli.cli.options.where import REGIONS
 
 WHERE = "Where it would go (nothing is sent)"
@@ -28,6 +32,7 @@ EXAMPLES = (
     "replay validate segment-logs/ --report validation.html",
     "replay validate s3://bucket/segment-logs/ --plan",
     "replay validate segment-logs/ --event 'Order *' --show 3",
+    "replay validate --job nightly.toml --plan",
     "replay validate s3://bucket/segment-logs/ --received-from 2025-03-01 --api bulk --rps 200 --counts expected.csv",
 )
 
@@ -107,7 +112,8 @@ work_options = together(
 
 
 @click.command("validate", cls=GroupedCommand, examples=EXAMPLES)
-@click.argument("sources", nargs=-1, required=True, metavar="SOURCE...")
+@click.argument("sources", nargs=-1, required=True, metavar="SOURCE...", shell_complete=offer_files)
+@job_options
 @selection_options
 @list_options
 @shape_options
@@ -133,6 +139,8 @@ work_options = together(
 )
 @option(OUTPUT, "--report", type=PATH, metavar="FILE.html", help="Write all of it here, as one page.")
 @option(OUTPUT, "--json", "as_json", is_flag=True, help="Print all of it as JSON on stdout.")
+@log_options
+@ok_exit_option
 def command(**values: Any) -> None:
     """Read an archive as `replay run` would, and say what of it can be sent; send nothing.
 

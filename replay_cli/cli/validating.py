@@ -23,9 +23,11 @@ from replay_cli.pacing import make_pace
 from replay_cli.preparation import Preparation, Prepared
 from replay_cli.profiling.estimate import Pace
 from replay_cli.recognition import leave_out_duplicates
+from replay_cli.report.logs import events_of, tell_of_people
 from replay_cli.report.summary import EXIT_INCOMPLETE, EXIT_OK, EXIT_SIGNALS
 from replay_cli.report.terminal import count, error_console, output_console, print_json, printable
 from replay_cli.segment.duplicates import Window
+from replay_cli.telling.discretion import discreet_summary
 
 Values = Mapping[str, Any]
 """The options of `replay validate`."""
@@ -36,11 +38,23 @@ def validate(values: Values) -> NoReturn:
     with interruptible():
         inquiry = inquiry_from(values, time.time())
         console = error_console()
+        if (events := events_of(console)) is not None:
+            events.is_verbose = values["verbose"]
         for line in (*inquiry.explain(), *_notes(values)):
-            console.print(line, highlight=False, markup=False)
+            tell_of_people(console, "selection", line)
         look = _show if values["show"] else _plan if values["plan"] else _read_all
         code = look(inquiry, values, console)
     raise click.exceptions.Exit(code)
+
+
+def _tell(console: Console, document: dict[str, Any], show: Callable[[Console, dict[str, Any]], None]) -> None:
+    """Show what was found to people, or tell of it in a log of events."""
+    events = events_of(console)
+    if events is None:
+        show(console, document)
+    else:
+        told = document if events.is_verbose else discreet_summary(document)
+        events.emit("validation_ended", sendable=document.get("sendable"), summary=told)
 
 
 def _code(*, is_sendable: bool) -> int:
@@ -59,7 +73,7 @@ def _read_all(inquiry: Inquiry, values: Values, console: Console) -> int:
     validation = Validation(setup, workers=workers, scheduler=scheduler, limit=values["limit"], window=window)
     findings = validation.go(console)
     document = validation_document(inquiry, findings, _pace(inquiry, values), values["limit"])
-    print_validation(console, document)
+    _tell(console, document, print_validation)
     profile = findings.profile
     counts = partial(write_counts, values["counts"], profile.deliveries, profile.other_deliveries)
     _hand_out(document, values, counts if values["counts"] is not None else None)
@@ -82,7 +96,7 @@ def _plan(inquiry: Inquiry, values: Values, console: Console) -> int:
         in_bulk=None if in_bulk is None else _preparation(inquiry, in_bulk),
     )
     document = plan | inquiry.document() | {"elapsed_seconds": round(time.monotonic() - began, 3)}
-    print_plan(console, document)
+    _tell(console, document, print_plan)
     _hand_out(document, values)
     return _code(is_sendable=not (document["rejected"] or document["sampled"]["damage"]))
 

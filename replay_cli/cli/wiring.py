@@ -8,17 +8,20 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
-from pathlib import Path
 from secrets import randbits
 
 from rich.console import Console
 
 from replay_cli.archive import Source
 from replay_cli.cli.destination import SANDBOX
+from replay_cli.cli.home import Home
 from replay_cli.cli.interruption import is_to_be_ignored
+from replay_cli.cli.keeping import expire_dead_letters
+from replay_cli.cli.onlooking import progress, watched
 from replay_cli.cli.preparing import preparation
 from replay_cli.cli.session import Session, ToDo
 from replay_cli.cli.summarizing import about_completion, summarize
+from replay_cli.cli.watching import Watch
 from replay_cli.delivery.budget import Budget
 from replay_cli.delivery.cap import Cap
 from replay_cli.delivery.transport import Transport
@@ -30,8 +33,9 @@ from replay_cli.ledger.store import Store
 from replay_cli.model import Request
 from replay_cli.moengage.actions import segment_path
 from replay_cli.moengage.apis import BULK
+from replay_cli.pacemaker import Pacemaker
 from replay_cli.replay import Ending, Replay, Standing
-from replay_cli.report.progress import State, make_reporter
+from replay_cli.report.logs import tell
 from replay_cli.report.summary import Summary, run_numbers
 from replay_cli.segment.duplicates import Window
 from replay_cli.segment.lists import NO_LISTS
@@ -50,7 +54,7 @@ _COLLECT_AFTER = 5_000
 
 def run_once(
     store: Store,
-    path: Path,
+    home: Home,
     job: Job,
     source: Source,
     to_do: ToDo,
@@ -62,7 +66,7 @@ def run_once(
 
     Args:
         store: its checkpoint, locked; what is to be redriven is parked in there.
-        path: where that is.
+        home: where that is.
         job: the job.
         source: where its objects are.
         to_do: what is left of it.
@@ -72,12 +76,12 @@ def run_once(
     """
     kind = REDRIVE if to_do.pages is None else RUN
     began = time.time()
-    letters = DeadLetterFile(dead_letter_path(path))
+    letters = DeadLetterFile(dead_letter_path(home.path))
     letters.recover(store)
     store.start_run(began, session.pace, kind)
     _keep_the_loop_on_time()
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        ending, run = runner.run(_conduct(store, letters, job, source, to_do, session, key, console))
+        ending, run = runner.run(_conduct(store, letters, home, job, source, to_do, session, key, console))
     try:
         store.verify_book(complete=ending.state == "complete" and kind == RUN)
     except BookError as error:
@@ -85,7 +89,8 @@ def run_once(
     if ending.state == "complete" and kind == RUN:
         ending = Ending("complete", about_completion(store))
     store.end_run(time.time(), ending.state, ending.reason)
-    return summarize(store, path, ending.state, ending.reason, run)
+    expire_dead_letters(store, home.path, session.keep_dead_letters)
+    return summarize(store, home.path, ending.state, ending.reason, run)
 
 
 def _keep_the_loop_on_time() -> None:
@@ -107,6 +112,7 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
 async def _conduct(
     store: Store,
     letters: DeadLetterFile,
+    home: Home,
     job: Job,
     source: Source,
     to_do: ToDo,
@@ -148,9 +154,16 @@ async def _conduct(
             budget=Budget(session.allowance) if in_bulk and any(session.allowance) else None,
             window=window,
             prepare_all=workshop.prepare_all if workshop is not None else None,
+            custody=home.custody,
         )
+        await stack.enter_async_context(home.watch(replay, cap))
         await stack.enter_async_context(_signals(replay, console))
-        await stack.enter_async_context(_progress(replay, ledger, cap, console))
+        stack.enter_context(Pacemaker(session.hours, cap, lambda reason: replay.stop(Ending("paused", reason))))
+        if session.telling is not None:
+            watch = stack.enter_context(Watch(session.telling, home.path, console))
+            is_reading = to_do.pages is not None
+            await stack.enter_async_context(watched(replay, ledger, cap, watch, is_reading=is_reading))
+        await stack.enter_async_context(progress(replay, ledger, cap, console))
         ending = await replay.run()
     book = ledger.book
     elapsed = time.monotonic() - began
@@ -200,7 +213,7 @@ async def _signals(replay: Replay, console: Console) -> AsyncIterator[None]:
         if received:
             replay.abort()
         else:
-            console.print(f"{name}: letting requests in flight finish; once more stops now", highlight=False)
+            tell(console, "stopping", f"{name}: letting requests in flight finish; once more stops now")
             replay.stop(Ending("interrupted", name))
         received.append(name)
 
@@ -212,38 +225,3 @@ async def _signals(replay: Replay, console: Console) -> AsyncIterator[None]:
     finally:
         for number in heard:
             loop.remove_signal_handler(number)
-
-
-@asynccontextmanager
-async def _progress(replay: Replay, ledger: Ledger, cap: Cap, console: Console) -> AsyncIterator[None]:
-    def state() -> State:
-        now, book = replay.snapshot(), ledger.book
-        return State(
-            read=book.read,
-            delivered=book.outcome("delivered"),
-            undelivered=book.outcome("rejected") + book.outcome("dead_lettered"),
-            waiting=now.waiting,
-            parked=now.parked,
-            consumed=min(now.consumed, now.total),
-            total=now.total,
-            listing=now.listing,
-            per_second=now.per_second,
-            rps=cap.rps,
-            in_flight=now.in_flight,
-            limited=book.replies["429"],
-            held_by=now.held_by,
-            trouble=now.trouble,
-        )
-
-    with make_reporter(console) as reporter:
-
-        async def show() -> None:
-            while True:
-                await asyncio.sleep(reporter.every)
-                reporter.show(state())
-
-        task = asyncio.create_task(show())
-        try:
-            yield
-        finally:
-            task.cancel()

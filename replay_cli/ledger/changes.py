@@ -13,6 +13,7 @@ from enum import StrEnum
 from hashlib import blake2b
 from typing import Any, NamedTuple, TypeGuard
 
+from replay_cli.ledger import losses
 from replay_cli.ledger.group import Group, PartOutcome
 from replay_cli.ledger.seen import forget_unsent
 from replay_cli.model import ArchiveObject
@@ -179,6 +180,7 @@ def replace(db: sqlite3.Connection, object_id: int, listed: ArchiveObject) -> in
         for ordinal in range(first, next_)
         if not _has(settled, ordinal - first)
     }
+    losses.count(db, object_id)
     unsettled |= _drop_followers(db, object_id, unsettled)
     _keep_hashes(db, object_id, unsettled)
     forget_unsent(db, object_id)
@@ -203,8 +205,10 @@ def replace(db: sqlite3.Connection, object_id: int, listed: ArchiveObject) -> in
         "INSERT INTO object (uri, etag, size, place) SELECT uri, ?, ?, place FROM object WHERE id = ?",
         (listed.etag, listed.size, object_id),
     )
+    number = int(cursor.lastrowid or 0)
+    losses.pass_on(db, object_id, number)
     _let_go_first(db, object_id)
-    return int(cursor.lastrowid or 0)
+    return number
 
 
 def _drop_followers(db: sqlite3.Connection, object_id: int, unsettled: set[int]) -> set[int]:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import orjson
 
 from replay_cli.ledger.content import Pairs
+from replay_cli.ledger.texts import packed
 from replay_cli.ledger.timeline import Interval
 from replay_cli.model import Request
 
@@ -112,6 +113,8 @@ class Group:
     intents: list[tuple[int, int, int, int, float]] = field(default_factory=list)
     concluded: list[AttemptKey] = field(default_factory=list)
     in_doubt: list[tuple[int, int, int, int, float, str]] = field(default_factory=list)
+    looked_at: list[tuple[int, int, int]] = field(default_factory=list)
+    """(object, first, next) of batches that a lost machine may have sent, whose doubts are in this group"""
     parts: list[tuple[int, int, int, str | None, str, int]] = field(default_factory=list)
     """(object, ordinal, part, reason, detail, status)"""
     joined: list[tuple[int, int]] = field(default_factory=list)
@@ -147,6 +150,7 @@ class Group:
             or self.intents
             or self.concluded
             or self.in_doubt
+            or self.looked_at
             or self.parts
             or self.joined
             or self.parked
@@ -200,9 +204,14 @@ def apply_attempts(db: sqlite3.Connection, group: Group) -> None:
 def apply_letters(db: sqlite3.Connection, letters: Sequence[DeadLetter]) -> None:
     db.executemany(
         "INSERT INTO dead_letter (object, ordinal, kind, reason, detail, attempts, at, unit, record, status, "
-        "delivered_parts, rank) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        letters,
+        "delivered_parts, rank, form) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        map(_letter_row, letters),
     )
+
+
+def _letter_row(letter: DeadLetter) -> tuple[object, ...]:
+    form, kept = packed(letter.record)
+    return (*letter._replace(record=kept), int(form))
 
 
 def apply_parked(db: sqlite3.Connection, group: Group) -> None:

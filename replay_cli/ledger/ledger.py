@@ -18,6 +18,7 @@ from replay_cli.ledger.changes import Carried, Changed, SentBefore
 from replay_cli.ledger.content import Pairs
 from replay_cli.ledger.dead_letters import DeadLetterFile
 from replay_cli.ledger.group import MOST_EXAMPLES, AttemptKey, DeadLetter, Group, ParkedRequest, PartOutcome, Seen
+from replay_cli.ledger.losses import CAUSE, LostOfBatch
 from replay_cli.ledger.objects import Listed, ObjectState
 from replay_cli.ledger.parked import Loaded
 from replay_cli.ledger.store import Store
@@ -85,6 +86,7 @@ class Ledger:
         self._peak = 0
         self._examples: Counter[str] = Counter()
         self._next_place = store.next_place()
+        self._losses = store.lost_batches()
 
     # -- objects --------------------------------------------------------------------------------------------
 
@@ -179,6 +181,21 @@ class Ledger:
         progress = self._progress[batch.object_id]
         progress.open(batch)
         self._touch(progress)
+
+    def lost_of(self, batch: OpenBatch) -> LostOfBatch | None:
+        """Return which records of a batch a lost machine may have sent; None: none of them."""
+        return self._losses.of_batch(batch)
+
+    def look_at(self, batch: OpenBatch, doubts: Iterable[tuple[AttemptKey, float]]) -> None:
+        """Note what of a batch comes into doubt because of a lost machine; to be told together with the batch.
+
+        Args:
+            batch: the batch.
+            doubts: the attempts that it may have made, and when (POSIX seconds).
+        """
+        self._group.in_doubt.extend((*key, at, CAUSE) for key, at in doubts)
+        self._group.looked_at.append((batch.object_id, batch.first, batch.next))
+        self._schedule()
 
     def count_content(self, content: Pairs) -> None:
         """Count what the records of a new batch are sent as; to be told together with the batch."""

@@ -13,6 +13,8 @@ from replay_cli.errors import FatalError
 
 _LOOKS, _LOOK_SECONDS = 4, 0.05
 _MACHINE_WIDE = (Path("/run/lock"), Path("/var/lock"))
+_DIRECTORY = "REPLAY_LOCK_DIR"
+"""The variable that names another directory for locks between the runs of a machine."""
 
 
 class RunLock:
@@ -118,6 +120,8 @@ def is_locked(checkpoint: Path) -> bool:
 
 
 def _lock_directory() -> Path:
+    if named := os.environ.get(_DIRECTORY):
+        return Path(named)
     for directory in _MACHINE_WIDE:
         if directory.is_dir() and os.access(directory, os.W_OK):
             return directory

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from replay_cli.errors import FatalError, UsageError
-from replay_cli.ledger import changes
+from replay_cli.ledger import changes, losses
 from replay_cli.ledger.changes import Changed, Earlier
 from replay_cli.model import ArchiveObject
 
@@ -66,7 +66,7 @@ def take_found(
     if found is None:
         return _take_loss(db, state, changed)
     if found.etag == state.object.etag:
-        return state
+        return _take_size(db, state, found)
     if state.state != "complete" and _is_untouched(db, state.id):
         return _take_anew(db, state, found)
     if changed is Changed.CONTINUE and state.state != "complete":
@@ -114,7 +114,7 @@ def register(db: sqlite3.Connection, page: Sequence[Listed], unlisted: set[int])
             if state.id in unlisted:  # or it is listed twice
                 unlisted.remove(state.id)
                 waiting += found.size
-        elif state.state == "damaged" and state.object.etag != found.etag and _is_untouched(db, state.id):
+        elif state.state == "damaged" and state.object.etag != found.etag and _is_unread(db, state.id):
             _take_anew(db, state, found)
             db.execute("UPDATE object SET place = 0 WHERE id = ?", (state.id,))
             waiting += found.size
@@ -169,6 +169,11 @@ def _is_waiting(state: ObjectState) -> bool:
 
 
 def _is_untouched(db: sqlite3.Connection, number: int) -> bool:
+    """Tell whether certainly nothing of an object was sent."""
+    return _is_unread(db, number) and not losses.ranges_of(db, number)
+
+
+def _is_unread(db: sqlite3.Connection, number: int) -> bool:
     (read, watermark), *_ = db.execute("SELECT read, watermark FROM object WHERE id = ?", (number,)).fetchall()
     return not read and not watermark
 
@@ -179,6 +184,13 @@ def _add(db: sqlite3.Connection, found: ArchiveObject, order: str) -> ObjectStat
         (found.uri, found.etag, found.size, order),
     )
     return ObjectState(int(cursor.lastrowid or 0), found, "waiting")
+
+
+def _take_size(db: sqlite3.Connection, state: ObjectState, found: ArchiveObject) -> ObjectState:
+    """Take an object as it was; of one that is known by a lost machine's word alone, the size is not known."""
+    if found.size != state.object.size:
+        db.execute("UPDATE object SET size = ? WHERE id = ?", (found.size, state.id))
+    return state._replace(object=found)
 
 
 def _take_anew(db: sqlite3.Connection, state: ObjectState, found: ArchiveObject) -> ObjectState:

@@ -8,8 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from replay_cli.errors import BookError, FatalError
-from replay_cli.ledger import intervals
+from replay_cli.ledger import intervals, losses
 from replay_cli.ledger.content import Content, read_content
+from replay_cli.ledger.glimpse import Glimpse, NewLetter, glimpse, last_letter, new_letters
+from replay_cli.ledger.headway import Headway, headway, last_letters
+from replay_cli.ledger.texts import GONE, unpacked
 from replay_cli.ledger.timeline import Interval
 from replay_cli.ledger.undelivered import undelivered
 
@@ -61,14 +64,15 @@ class Reading:
         """Return the job as `create` was given it."""
         return dict(json.loads(self.meta("job") or "{}"))
 
-    def dead_letters(self, after: int) -> Iterator[tuple[int, dict[str, Any], bytes]]:
-        """Give the dead letters behind number `after`: (number, its fields, the record's text)."""
+    def dead_letters(self, after: int) -> Iterator[tuple[int, dict[str, Any], bytes | None]]:
+        """Give the dead letters behind number `after`: (number, its fields, the record's text; None: it is gone)."""
         rows = self._db.execute(
-            "SELECT d.id, o.uri, o.etag, d.ordinal, d.unit, d.kind, d.reason, d.detail, d.attempts, d.at, d.record "
+            "SELECT d.id, o.uri, o.etag, d.ordinal, d.unit, d.kind, d.reason, d.detail, d.attempts, d.at, d.form, "
+            "d.record "
             "FROM dead_letter d JOIN object o ON o.id = d.object WHERE d.id > ? ORDER BY d.id",
             (after,),
         )
-        for number, uri, etag, ordinal, unit, kind, reason, detail, attempts, at, record in rows:
+        for number, uri, etag, ordinal, unit, kind, reason, detail, attempts, at, form, kept in rows:
             fields = {
                 "uri": uri,
                 "etag": etag,
@@ -80,7 +84,9 @@ class Reading:
                 "attempts": attempts,
                 "at": at,
             }
-            yield number, fields, record
+            if form in GONE:
+                fields[GONE[form]] = True
+            yield number, fields, unpacked(form, kept)
 
     def pace(self) -> dict[str, Any]:
         """Return the pace of the last run: option → value."""
@@ -176,10 +182,15 @@ class Reading:
             f"FROM ({doubts}{'' if running else f' UNION ALL {died}'}) d JOIN object o ON o.id = d.object ORDER BY d.at"
         )
 
+    def lost(self) -> list[losses.Lost]:
+        """Return what is to be read again because a machine was lost: what is to be sent of it is in doubt then."""
+        with self._asking():
+            return losses.to_look_at(self._db)
+
     def runs(self) -> list[dict[str, Any]]:
         """Return the job's runs, oldest first."""
         cursor = self._db.execute(
-            "SELECT id, kind, started, seen, state, reason, pid, host, version, user FROM run ORDER BY id"
+            "SELECT id, kind, started, seen, state, reason, pid, host, version, user, delivered FROM run ORDER BY id"
         )
         names = [column[0] for column in cursor.description]
         return [dict(zip(names, row, strict=True)) for row in cursor]
@@ -193,6 +204,31 @@ class Reading:
         """Return what the records that became requests are."""
         with self._asking():
             return read_content(self._db)
+
+    def glimpse(self) -> Glimpse:
+        """Return what is shown of a job besides its book, again and again."""
+        with self._asking():
+            return glimpse(self._db)
+
+    def new_letters(self, after: int, most: int) -> list[NewLetter]:
+        """Return the first dead letters behind number `after`, without their records."""
+        with self._asking():
+            return new_letters(self._db, after, most)
+
+    def last_letter(self) -> int:
+        """Return the number of the last dead letter; 0 when there is none."""
+        with self._asking():
+            return last_letter(self._db)
+
+    def headway(self) -> Headway:
+        """Return how far reading is."""
+        with self._asking():
+            return headway(self._db)
+
+    def last_letters(self, most: int) -> list[dict[str, Any]]:
+        """Return what was rejected or given up last: see `last_letters`."""
+        with self._asking():
+            return last_letters(self._db, most)
 
     def undelivered(self) -> list[dict[str, Any]]:
         """Return what was rejected or given up, by reason, with a few records each: see `undelivered`."""

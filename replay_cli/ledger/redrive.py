@@ -5,7 +5,9 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
+from replay_cli.ledger.glimpse import note_taken_back
 from replay_cli.ledger.group import Group, ParkedRequest, PartOutcome, apply_parked
+from replay_cli.ledger.texts import Form, unpacked
 from replay_cli.model import BATCH_RECORDS, Request
 
 IN_DOUBT = "in_doubt"
@@ -15,6 +17,8 @@ IN_DOUBT = "in_doubt"
 class Which(NamedTuple):
     """Which dead letters to send again: all but those in doubt, or those with one of these reasons and statuses.
 
+    What has expired or was erased cannot be sent any more.
+
     A reason may be a pattern (`http_4*`), and stands for those that refine it (`http_400` for `http_400:Type`).
     """
 
@@ -23,7 +27,7 @@ class Which(NamedTuple):
 
     def condition(self) -> tuple[str, list[str | int]]:
         """Return it for SQL: the text behind WHERE, and its parameters."""
-        text, parameters = "kind = 'dead_lettered'", list[str | int]()
+        text, parameters = f"kind = 'dead_lettered' AND form IN ({Form.PLAIN}, {Form.PACKED})", list[str | int]()
         if not self.reasons:
             text += f" AND reason != '{IN_DOUBT}'"
         if self.reasons:
@@ -89,7 +93,7 @@ def _letters(db: sqlite3.Connection, which: Which, object_id: int, ordinals: ran
     text, parameters = which.condition()
     doubts = "SELECT coalesce(max(attempt), 0) FROM in_doubt d WHERE d.object = l.object AND d.ordinal = l.ordinal"
     rows = db.execute(
-        f"SELECT delivered_parts, id, object, ordinal, reason, max(attempts, ({doubts})), unit, record, rank "  # noqa: S608
+        f"SELECT delivered_parts, id, object, ordinal, reason, max(attempts, ({doubts})), unit, form, record, rank "  # noqa: S608
         f"FROM dead_letter l WHERE {text} AND object = ? AND ordinal >= ? AND ordinal < ? ORDER BY ordinal",
         [*parameters, object_id, ordinals.start, ordinals.stop],
     )
@@ -97,7 +101,9 @@ def _letters(db: sqlite3.Connection, which: Which, object_id: int, ordinals: ran
 
 
 def _letter(delivered_parts: str, *fields: Any) -> Letter:
-    return Letter._make([*fields, frozenset(map(int, filter(None, delivered_parts.split(","))))])
+    *place, form, kept, rank = fields
+    parts = frozenset(map(int, filter(None, delivered_parts.split(","))))
+    return Letter._make([*place, unpacked(form, kept), rank, parts])
 
 
 def take_back(
@@ -131,4 +137,5 @@ def take_back(
         [(n, object_id, reason) for (object_id, reason), n in tallies.items()],
     )
     db.execute("DELETE FROM tally WHERE n = 0")
+    note_taken_back(db, Counter(letter.reason for letter in letters))
     db.executemany("DELETE FROM dead_letter WHERE id = ?", [(letter.id,) for letter in letters])

@@ -160,7 +160,8 @@ CREATE TABLE in_doubt (
 CREATE INDEX in_doubt_place ON in_doubt (object, ordinal);
 
 -- kind: rejected (could not be sent) | dead_lettered (was sent and failed for good). `status` is that of the last reply,
--- 0 without one; `delivered_parts` are the numbers of the requests of this record that did arrive.
+-- 0 without one; `delivered_parts` are the numbers of the requests of this record that did arrive. `form` tells how
+-- `record` is kept: 0 as it is, 1 compressed; or why it is gone and empty, with its `detail`: 2 expired, 3 erased.
 CREATE TABLE dead_letter (
     id INTEGER PRIMARY KEY,
     object INTEGER NOT NULL,
@@ -174,12 +175,14 @@ CREATE TABLE dead_letter (
     record BLOB NOT NULL,
     status INTEGER NOT NULL DEFAULT 0,
     delivered_parts TEXT NOT NULL DEFAULT '',
-    rank INTEGER NOT NULL DEFAULT 0
+    rank INTEGER NOT NULL DEFAULT 0,
+    form INTEGER NOT NULL DEFAULT 0
 );
 CREATE INDEX dead_letter_place ON dead_letter (object, ordinal);
 
 CREATE TABLE reply (label TEXT PRIMARY KEY, n INTEGER NOT NULL) WITHOUT ROWID;
 
+-- `delivered` counts the records that arrived in that run, NULL where that was not counted yet.
 CREATE TABLE run (
     id INTEGER PRIMARY KEY,
     started REAL NOT NULL,
@@ -190,7 +193,8 @@ CREATE TABLE run (
     host TEXT NOT NULL,
     version TEXT NOT NULL,
     kind TEXT NOT NULL DEFAULT 'run',
-    user TEXT NOT NULL DEFAULT ''
+    user TEXT NOT NULL DEFAULT '',
+    delivered INTEGER
 );
 
 -- Settings that were changed in mid-job, knowingly.

@@ -18,12 +18,12 @@ from typing import Any
 
 from replay_cli import __version__
 from replay_cli.errors import FatalError, UsageError
-from replay_cli.ledger import changes, intervals, parked, redrive, suppressing
+from replay_cli.ledger import changes, intervals, losses, parked, redrive, suppressing
 from replay_cli.ledger.content import apply_content
+from replay_cli.ledger.erasing import Erasing
 from replay_cli.ledger.group import Group, add_counts, apply_attempts, apply_letters, apply_parked, apply_progress
 from replay_cli.ledger.parked import Loaded, ParkedBefore
 from replay_cli.ledger.redrive import Block, Letter, Which
-from replay_cli.ledger.registry import Registry
 from replay_cli.ledger.seen import apply_seen, last_seen
 from replay_cli.ledger.upgrading import SCHEMA_VERSION, UPGRADABLE, schema, stand_in, upgrade
 from replay_cli.model import Request
@@ -32,7 +32,7 @@ APPLICATION_ID = 0x52504C59  # "RPLY", so that `file` and we know a checkpoint w
 OUTCOMES = ("delivered", "skipped", "rejected", "dead_lettered")
 
 
-class Store(Registry):
+class Store(Erasing):
     """One checkpoint file: `create` a new one, or `open` one that is there."""
 
     def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
@@ -101,8 +101,8 @@ class Store(Registry):
             version = store._require_checkpoint()
             if not read_only:
                 _make_durable(store._db)
-            if version == UPGRADABLE:
-                (stand_in if read_only else upgrade)(store._db)
+            if version in UPGRADABLE:
+                (stand_in if read_only else upgrade)(store._db, version)
         except sqlite3.DatabaseError as error:
             store.close()
             if error.sqlite_errorcode == sqlite3.SQLITE_NOTADB:
@@ -120,7 +120,7 @@ class Store(Registry):
             raise UsageError(f"{self.path} is an empty file, not a replay checkpoint: remove it and run again")
         if application != APPLICATION_ID:
             raise UsageError(f"{self.path} is not a replay checkpoint")
-        if version not in (UPGRADABLE, SCHEMA_VERSION):
+        if version not in (*UPGRADABLE, SCHEMA_VERSION):
             raise UsageError(
                 f"{self.path} was written by another version of replay (format {version}): go on with that one, or "
                 "begin anew where no checkpoint is"
@@ -147,8 +147,8 @@ class Store(Registry):
         row = (now, now, "running", "", os.getpid(), socket.gethostname(), __version__, kind, _user())
         with self._transaction() as db:
             cursor = db.execute(
-                "INSERT INTO run (started, seen, state, reason, pid, host, version, kind, user) "
-                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO run (started, seen, state, reason, pid, host, version, kind, user, delivered) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0)",
                 row,
             )
             self.run_id = int(cursor.lastrowid or 0)
@@ -186,6 +186,7 @@ class Store(Registry):
             apply_seen(db, group, self._window_size)
             apply_progress(db, group)
             apply_attempts(db, group)
+            _apply_losses(db, group)
             apply_parked(db, group)
             apply_letters(db, group.dead_letters)
             apply_content(db, group.content)
@@ -194,6 +195,8 @@ class Store(Registry):
                 intervals.thin(db, group.thin_at)
             if group.seen:
                 db.execute("UPDATE run SET seen = ? WHERE id = ?", (group.seen, self.run_id))
+            if delivered := sum(n for (_, outcome, _), n in group.tallies.items() if outcome == "delivered"):
+                db.execute("UPDATE run SET delivered = delivered + ? WHERE id = ?", (delivered, self.run_id))
             if group.peak:
                 db.execute(
                     "INSERT INTO meta VALUES ('peak', ?) ON CONFLICT DO UPDATE "
@@ -267,17 +270,61 @@ class Store(Registry):
     def settle_intents(self) -> int:
         """Turn the intents that a killed run left behind into in-doubt attempts; return how many."""
         with self._transaction() as db:
-            count = int(self._value("SELECT count(*) FROM intent"))
-            if count:
-                db.execute(
-                    "INSERT INTO in_doubt (object, ordinal, part, attempt, at, cause) "
-                    "SELECT object, ordinal, part, attempt, at, 'interrupted' FROM intent"
-                )
-                attempts = self._value("SELECT count(*) FROM (SELECT DISTINCT object, part, attempt, at FROM intent)")
-                intervals.add_interrupted(db, attempts, self._value("SELECT max(at) FROM intent"))
-                db.execute("DELETE FROM intent")
-                add_counts(db, Counter({"interrupted": attempts}))
+            return self._settle_intents(db)
+
+    def _settle_intents(self, db: sqlite3.Connection) -> int:
+        count = int(self._value("SELECT count(*) FROM intent"))
+        if count:
+            db.execute(
+                "INSERT INTO in_doubt (object, ordinal, part, attempt, at, cause) "
+                "SELECT object, ordinal, part, attempt, at, 'interrupted' FROM intent"
+            )
+            attempts = self._value("SELECT count(*) FROM (SELECT DISTINCT object, part, attempt, at FROM intent)")
+            intervals.add_interrupted(db, attempts, self._value("SELECT max(at) FROM intent"))
+            db.execute("DELETE FROM intent")
+            add_counts(db, Counter({"interrupted": attempts}))
         return count
+
+    # -- a lost machine -------------------------------------------------------------------------------------
+
+    def note_lost(self, announced: Iterable[tuple[str, str, int, int]], parked: Sequence[int], at: float) -> None:
+        """Note that the run died with its machine: what was announced and is not settled here may have been sent.
+
+        To be called on a snapshot of its checkpoint before anything else: it settles the intents, too. Parked requests
+        are in doubt from now on, the requests of batches from when they are read again; then they are treated as what
+        was in doubt when an earlier run ended. Called twice, it changes nothing the second time.
+
+        Args:
+            announced: batches, as (uri, etag, first, next).
+            parked: numbers of parked requests.
+            at: POSIX seconds: when they may have been sent.
+        """
+        with self._transaction() as db:
+            doubt = self._value("SELECT coalesce(max(id), 0) FROM in_doubt")
+            self._settle_intents(db)
+            losses.note(db, announced, parked, at, doubt)
+
+    def lost_batches(self) -> losses.Losses:
+        """Return what a run has to look at when it opens batches."""
+        with self._errors():
+            return losses.read(self._db)
+
+    # -- whose it is ----------------------------------------------------------------------------------------
+
+    def custodian(self) -> str | None:
+        """Return who wrote this copy of a checkpoint that is kept elsewhere, by its id there; None: nobody."""
+        return self.meta("custodian")
+
+    def set_custodian(self, owner: str) -> None:
+        """Note who writes this copy from now on."""
+        self.set_meta(custodian=owner)
+
+
+def _apply_losses(db: sqlite3.Connection, group: Group) -> None:
+    for batch in group.looked_at:
+        losses.look_at(db, *batch)
+    for *_, object_id in group.finished:
+        losses.finish(db, object_id)
 
 
 def _connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:

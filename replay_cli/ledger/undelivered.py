@@ -4,12 +4,14 @@ import sqlite3
 from collections.abc import Mapping
 from typing import Any
 
+from replay_cli.ledger.texts import GONE, beginning
+
 MOST_REASONS = 100
 """So many reasons are told, those of the most records: their texts come from MoEngage, and may be many."""
 MOST_EXAMPLES = 3
 MOST_EXCERPT = 300
 """Characters of a record that are shown."""
-_BYTES_A_CHARACTER = 4
+_MOST_BYTES = 4 * (MOST_EXCERPT + 1)
 _KINDS = ("rejected", "dead_lettered")
 
 _Reason = tuple[str, str]
@@ -55,14 +57,15 @@ def _first_letters(db: sqlite3.Connection, counts: Mapping[_Reason, int]) -> dic
 
 def _example(db: sqlite3.Connection, number: int) -> dict[str, Any]:
     rows = db.execute(
-        "SELECT o.uri, d.ordinal, d.unit, d.detail, substr(d.record, 1, ?) FROM dead_letter d "
+        "SELECT o.uri, d.ordinal, d.unit, d.detail, d.form, d.record FROM dead_letter d "
         "JOIN object o ON o.id = d.object WHERE d.id = ?",
-        (_BYTES_A_CHARACTER * (MOST_EXCERPT + 1), number),
+        (number,),
     )
-    uri, ordinal, unit, detail, record = rows.fetchone()
-    return {"uri": uri, unit: ordinal + 1, "detail": detail, "excerpt": _excerpt(record)}
+    uri, ordinal, unit, detail, form, kept = rows.fetchone()
+    excerpt = f"({GONE[form]})" if form in GONE else _excerpt(beginning(form, kept, _MOST_BYTES))
+    return {"uri": uri, unit: ordinal + 1, "detail": detail, "excerpt": excerpt}
 
 
-def _excerpt(record: bytes) -> str:
-    text = record.decode(errors="replace")
+def _excerpt(begins: bytes) -> str:
+    text = begins.decode(errors="replace")
     return text if len(text) <= MOST_EXCERPT else f"{text[: MOST_EXCERPT - 1]}…"

@@ -66,7 +66,7 @@ def make_chronicle(
             "by_event_and_day": [[event or OF_USERS, day or NO_DAY, n] for (event, day), n in pairs],
         },
         "rejections": [dict(rejection) for rejection in rejections],
-        "history": _history(runs, running=summary["state"] == "running"),
+        "history": history(runs, running=summary["state"] == "running"),
         "earlier_runs": max(0, len(runs) - MOST_RUNS),
     }
 
@@ -96,7 +96,13 @@ def _end(run: Mapping[str, Any]) -> float:
     return float(run["seen"]) + (_SEEN_EVERY if run["state"] == "running" else 0.0)
 
 
-def _history(runs: Sequence[Mapping[str, Any]], *, running: bool) -> list[dict[str, Any]]:
+def history(runs: Sequence[Mapping[str, Any]], *, running: bool) -> list[dict[str, Any]]:
+    """Say how the last runs went, oldest first, and who ran them.
+
+    Args:
+        runs: the job's, oldest first.
+        running: whether the last of them is on.
+    """
     last = runs[-1:] if running else ()
     return [_told(run, _RUNNING if run in last else _DIED) for run in runs[-MOST_RUNS:]]
 

@@ -17,7 +17,7 @@ _SIGNS = {"·": "-", "–": "-", "…": "...", "×": "x", "±": "+/-"}
 _IN_ASCII = "replay.in-ascii"
 
 
-class _Forgiving:
+class Forgiving:
     """A stream whose reader may go away: what is shown must never stop what is done."""
 
     def __init__(self, stream: TextIO) -> None:
@@ -48,7 +48,9 @@ def let_go(stream: TextIO) -> None:
 
 def error_console() -> Console:
     """Return the console for progress, logs and tables: stderr, even when nobody reads it any more."""
-    return Console(file=cast("TextIO", _Forgiving(_legible(sys.stderr))), highlight=False, width=_width(sys.stderr))
+    if callable(getattr(sys.stderr, "emit", None)):  # a log of events, which takes everything
+        return Console(file=sys.stderr, highlight=False, width=_width(sys.stderr))
+    return Console(file=cast("TextIO", Forgiving(_legible(sys.stderr))), highlight=False, width=_width(sys.stderr))
 
 
 def output_console() -> Console:
@@ -57,7 +59,9 @@ def output_console() -> Console:
 
 
 def _width(stream: TextIO | None) -> int | None:
-    return None if stream is not None and stream.isatty() else _UNWRAPPED
+    if stream is None:
+        return _UNWRAPPED
+    return None if stream.isatty() else int(getattr(stream, "width", _UNWRAPPED))
 
 
 def _legible(stream: TextIO) -> TextIO:

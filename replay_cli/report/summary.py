@@ -30,6 +30,7 @@ def make_summary(
     continued: Sequence[str] = (),
     job: Mapping[str, Any] | None = None,
     examples: Mapping[str, Sequence[Mapping[str, Any]]] | None = None,
+    overlap: Mapping[str, Any] | None = None,
 ) -> Summary:
     """Put a job's numbers into the documented form.
 
@@ -49,6 +50,7 @@ def make_summary(
         job: its sources, endpoint, workspace_id and settings; None where there is no job.
         examples: rule → a few records that its warning is about: uri, line or row (1-based), detail.
         continued: uris of objects that changed in mid-job and were gone on with.
+        overlap: what is sent again knowingly: how many objects, and the jobs that have sent them; None: nothing.
     """
     return {
         "state": state,
@@ -73,6 +75,7 @@ def make_summary(
             "continued": list(continued),
             "ignored": totals["ignored"],
         },
+        "overlap": dict(overlap) if overlap is not None else None,
         "amendments": [dict(amendment) for amendment in amendments],
         "run": dict(run),
         "elapsed_seconds": round(elapsed, 3),

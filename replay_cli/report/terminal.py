@@ -15,6 +15,7 @@ from replay_cli.report.consoles import error_console, let_go, output_console
 from replay_cli.report.summary import Summary
 
 __all__ = [
+    "Trimmed",
     "count",
     "duration",
     "error_console",
@@ -34,12 +35,12 @@ _WITH_REASONS = ("skipped", "rejected", "dead_lettered")
 def print_summary(console: Console, summary: Summary) -> None:
     """Print a job's summary."""
     console.print(_headline(summary), soft_wrap=True)
-    console.print(_Trimmed(_book(summary)))
+    console.print(Trimmed(_book(summary)))
     for line in _remarks(summary):
         console.print(line, soft_wrap=True, highlight=False)
 
 
-class _Trimmed:
+class Trimmed:
     """A table without the blanks that fill its lines up to the longest one."""
 
     def __init__(self, table: Table) -> None:

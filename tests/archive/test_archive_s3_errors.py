@@ -11,8 +11,9 @@ from botocore.parsers import ResponseParserError
 from urllib3.exceptions import NewConnectionError, ProtocolError
 
 from replay_cli.archive.patience import Persistence
-from replay_cli.archive.s3_client import S3Client, S3Options
-from replay_cli.archive.s3_errors import explain, is_missing, is_transient
+from replay_cli.archive.s3_client import S3Client
+from replay_cli.aws import S3Options
+from replay_cli.aws.errors import explain, is_missing, is_transient
 from replay_cli.errors import ChangedObjectError, FatalError, PausedError, ReplayError, UsageError
 from tests.support.s3_server import LIMITED_BUCKET, S3Server
 from tests.support.s3_stub import (
@@ -163,7 +164,7 @@ FAILURES: list[tuple[Exception, type[ReplayError], str]] = [
     (boto.ParamValidationError(report="Invalid length for parameter Key"), UsageError, "valid name of an object"),
     (boto.NoRegionError(), UsageError, "check --s3-endpoint-url and --s3-region"),
     (boto.InvalidRegionError(region_name="no where"), UsageError, "no where.*--s3-region"),
-    (boto.UnknownSignatureVersionError(signature_version="v9"), FatalError, "cannot be read from .*v9"),
+    (boto.UnknownSignatureVersionError(signature_version="v9"), FatalError, "cannot be read at .*v9"),
 ]
 
 

@@ -11,7 +11,8 @@ import pytest
 
 from replay_cli.archive import Source, canonical, open_source, s3_listing
 from replay_cli.archive.s3 import S3Source
-from replay_cli.archive.source import PAGE_OBJECTS, S3Options
+from replay_cli.archive.source import PAGE_OBJECTS
+from replay_cli.aws import S3Options
 from replay_cli.errors import FatalError, UsageError
 from replay_cli.segment.layout import sort_key
 from replay_cli.segment.selection import EVERYTHING, Period, Selection

@@ -16,7 +16,7 @@ import pytest
 from replay_cli.archive import s3_client, s3_reading
 from replay_cli.archive.parquet import row_batches
 from replay_cli.archive.patience import Patience, Persistence, Setbacks
-from replay_cli.archive.s3_client import S3Client, S3Options
+from replay_cli.archive.s3_client import S3Client
 from replay_cli.archive.s3_reading import (
     AHEAD_BYTES,
     AHEAD_OBJECTS,
@@ -27,6 +27,7 @@ from replay_cli.archive.s3_reading import (
     ReadAhead,
 )
 from replay_cli.archive.source import ReadingStoppedError
+from replay_cli.aws import S3Options
 from replay_cli.errors import ChangedObjectError, FatalError, PausedError
 from replay_cli.model import ArchiveObject, RecordBatch
 from tests.support.s3_proxy import S3Proxy

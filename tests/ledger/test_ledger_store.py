@@ -324,7 +324,7 @@ def test_a_group_that_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:
     before = everything(store.path)
     store._db.execute(f"PRAGMA max_page_count = {store._value('PRAGMA page_count')}")
     group = full_group()
-    group.dead_letters = [letter(n, b"x" * 100_000) for n in range(10)]
+    group.dead_letters = [letter(n, os.urandom(100_000)) for n in range(10)]
     with pytest.raises(FatalError, match=r"cannot write the checkpoint .*full.*run the same command again"):
         store.apply(group)
     assert everything(store.path) == before

@@ -132,7 +132,7 @@ def test_restart_begins_anew_and_keeps_the_old_files_aside(tmp_path: Path, logs:
     run(tmp_path, sandbox, "--name", "job", "--restart", code=3)
     assert sent(sandbox) == [1, 1, 2, 2, 3, 3]
     names = sorted(path.name.split(".2")[0] for path in (tmp_path / ".replay").iterdir() if ".2" in path.name)
-    assert names == ["job.ckpt", "job.dead-letters.jsonl"]
+    assert names == ["job.ckpt", "job.dead-letters.jsonl.gz"]
 
 
 def test_a_restart_that_is_refused_changes_nothing(tmp_path: Path, logs: Path, sandbox: SandboxProcess) -> None:
@@ -174,10 +174,11 @@ def test_a_dead_letter_file_that_is_gone_is_written_again(tmp_path: Path, logs: 
     """Also when nothing is left to do: the checkpoint has the letters."""
     write_lines(logs / "b.jsonl", [b"not json"])
     run(tmp_path, sandbox, "--name", "job", code=3)
-    letters = tmp_path / ".replay" / "job.dead-letters.jsonl"
+    letters = tmp_path / ".replay" / "job.dead-letters.jsonl.gz"
     text = letters.read_bytes()
     letters.unlink()
-    assert run(tmp_path, sandbox, "--name", "job", code=3).summary["dead_letters"] == ".replay/job.dead-letters.jsonl"
+    again = run(tmp_path, sandbox, "--name", "job", code=3)
+    assert again.summary["dead_letters"] == ".replay/job.dead-letters.jsonl.gz"
     assert letters.read_bytes() == text
 
 

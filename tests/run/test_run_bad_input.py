@@ -10,14 +10,11 @@ from typing import Any
 import pytest
 
 from tests.support.archives import message, write_lines
+from tests.support.letters import read_letters
 from tests.support.processes import Finished, environment, replay
 from tests.support.sandbox_process import SandboxProcess
 
 SAMPLES = Path(__file__).parents[2] / "sample_archives"
-
-
-def letters(path: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +35,7 @@ def dirty(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Finished, lis
         )
         received = [line["body"] for line in sandbox.received(recorded=True)]
     assert len(received) == end.summary["records"]["delivered"]
-    return cwd, end, letters(cwd / ".replay" / "job.dead-letters.jsonl")
+    return cwd, end, read_letters(cwd / ".replay")
 
 
 def test_a_dirty_archive_is_sent_as_far_as_it_goes(
@@ -96,7 +93,7 @@ def test_every_rejected_record_is_kept_with_its_place(
     malformed = [letter for letter in kept if letter["uri"].endswith("/malformed.jsonl")]
     lines = (SAMPLES / "dirty" / "malformed.jsonl").read_text(encoding="utf-8").splitlines()
     assert [letter["text"] for letter in malformed] == [lines[letter["ordinal"]] for letter in malformed]
-    path = cwd / ".replay" / "job.dead-letters.jsonl"
+    path = cwd / ".replay" / "job.dead-letters.jsonl.gz"
     assert path.stat().st_mode & 0o777 == 0o600
 
 
@@ -109,7 +106,7 @@ def test_a_line_of_50_mb_is_rejected_and_costs_no_memory(tmp_path: Path, sandbox
     assert end.code == 3
     assert summary["rejected"] == {"oversized": 1}
     assert summary["records"]["delivered"] == 2
-    (letter,) = letters(tmp_path / ".replay" / "job.dead-letters.jsonl")
+    (letter,) = read_letters(tmp_path / ".replay")
     assert letter["line"] == 2
     assert len(letter["text"]) < 10_000
 

@@ -11,6 +11,7 @@ from replay_cli.ledger.store import Store
 from tests.ledger.checkpoints import rows
 from tests.support.archives import message, write_lines
 from tests.support.bulk_arrivals import number, people, requests, require_users_in_order, times
+from tests.support.letters import read_letters
 from tests.support.processes import Finished, replay, start, wait_until
 from tests.support.sandbox_process import SandboxProcess
 
@@ -37,8 +38,7 @@ def archive(cwd: Path, *files: list[dict[str, Any]]) -> None:
 
 def letters(cwd: Path) -> dict[int, str]:
     """Which records are dead letters, with their reasons."""
-    lines = (cwd / ".replay" / "job.dead-letters.jsonl").read_text().splitlines()
-    found = [json.loads(line) for line in lines]
+    found = read_letters(cwd / ".replay")
     records = [letter["record"] for letter in found]
     return {
         record.get("properties", record.get("traits"))["n"]: letter["reason"]

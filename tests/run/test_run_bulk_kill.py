@@ -1,6 +1,5 @@
 """Killed in bulk at any instant: nothing is lost, and nothing arrives twice that was not in doubt (rules 1 to 3, 5)."""
 
-import json
 import random
 import signal
 from pathlib import Path
@@ -9,6 +8,7 @@ import pytest
 
 from tests.support.bulk_arrivals import people, requests, require_users_in_order, times
 from tests.support.kills import kill_at_random
+from tests.support.letters import read_letters
 from tests.support.parts import doubted, number_in_archive, write_parts
 from tests.support.processes import replay
 from tests.support.sandbox_process import SandboxProcess
@@ -47,7 +47,7 @@ def test_ten_kills_in_bulk_lose_nothing_and_double_only_what_was_in_doubt(tmp_pa
     else:
         assert end.code == 3
         assert max(counted.values()) == 1
-        letters = [json.loads(line) for line in (tmp_path / "job.dead-letters.jsonl").read_text().splitlines()]
+        letters = read_letters(tmp_path)
         assert {letter["reason"] for letter in letters} == {"in_doubt"}
         given_up = {number_in_archive(letter, size) for letter in letters}
         assert given_up == doubts.keys() >= {*range(MESSAGES)} - counted.keys()

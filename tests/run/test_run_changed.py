@@ -12,6 +12,7 @@ import pytest
 
 from tests.support.archives import history, message, write_lines
 from tests.support.kills import kill_after
+from tests.support.letters import read_letters
 from tests.support.processes import Finished, replay
 from tests.support.sandbox_process import SandboxProcess
 
@@ -76,7 +77,7 @@ def test_skipped_rejected_and_warned_records_are_counted_anew(tmp_path: Path, sa
     assert summary["records"]["read"] == 4
     assert (summary["skipped"], summary["rejected"]) == ({}, {"malformed_json": 1})
     assert summary["warnings"] == {"missing_time": 1}
-    letters = [json.loads(line) for line in (tmp_path / "job.dead-letters.jsonl").read_text().splitlines()]
+    letters = read_letters(tmp_path)
     assert [(letter["text"], letter["line"]) for letter in letters] == [("not json", 2)]
     assert sent(sandbox) == Counter([1, 2, 8])
 
@@ -163,8 +164,7 @@ def test_a_file_rewritten_twice_between_kills_is_sent_once(tmp_path: Path, in_do
         most |= Counter(made["properties"]["n"] for made in version if made["type"] == "track")
     doubted = summary["in_doubt"]
     dead = Counter(
-        json.loads(line)["record"]["properties"]["n"]
-        for line in ((tmp_path / "job.dead-letters.jsonl").read_text().splitlines() if in_doubt != "resend" else [])
+        letter["record"]["properties"]["n"] for letter in (read_letters(tmp_path) if in_doubt != "resend" else [])
     )
 
     assert summary["state"] == "complete"

@@ -138,7 +138,7 @@ def uninterrupted(logs: Path, server: SandboxProcess) -> dict[str, tuple[Finishe
 
 
 def run(logs: Path, server: SandboxProcess, api: str) -> Finished:
-    to = ("--endpoint", server.url, "--rps", "5000", "--json", "--name", api)
+    to = ("--endpoint", server.url, "--rps", "5000", "--json", "--name", api, "--again")
     return replay(logs, "run", "logs", *DEDUPE, "--api", api, *to)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.support.archives import history, message, write_lines
+from tests.support.letters import read_letters
 from tests.support.processes import Finished, environment, replay, start, wait_until
 from tests.support.sandbox_process import SandboxProcess
 
@@ -73,12 +74,12 @@ def test_what_moengage_refuses_becomes_a_dead_letter_with_its_reason(
     summary = end.require_closed_book()
     assert end.code == 3
     assert summary["dead_lettered"] == {"http_400:InvalidParams:event": 1}
-    letter = json.loads((tmp_path / ".replay" / "job.dead-letters.jsonl").read_text())
+    (letter,) = read_letters(tmp_path / ".replay")
     assert letter["kind"] == "dead_lettered"
     assert letter["line"] == 8
     assert letter["record"] == message(7)
     assert "no such thing" in letter["detail"]
-    assert summary["dead_letters"].endswith("job.dead-letters.jsonl")
+    assert summary["dead_letters"].endswith("job.dead-letters.jsonl.gz")
 
 
 def test_a_message_that_fails_for_good_is_given_up_and_the_rest_goes_on(

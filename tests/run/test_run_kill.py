@@ -1,6 +1,5 @@
 """Kill at any instant: nothing is lost, and nothing arrives twice that was not in doubt (rules 1 to 3, and 5)."""
 
-import json
 import random
 import signal
 from collections import Counter
@@ -11,6 +10,7 @@ import pytest
 from tests.support.archives import history
 from tests.support.arrivals import lanes_in_order
 from tests.support.kills import kill_at_random
+from tests.support.letters import read_letters
 from tests.support.parts import doubted, write_parts
 from tests.support.processes import replay
 from tests.support.sandbox_process import SandboxProcess
@@ -54,5 +54,5 @@ def test_twenty_kills_lose_nothing_and_double_only_what_was_in_doubt(tmp_path: P
         assert max(times.values()) == 1
         assert summary["dead_lettered"] == {"in_doubt": summary["records"]["dead_lettered"]}
         assert set(sendable) - set(times) <= doubts.keys()
-        letters = [json.loads(line) for line in (tmp_path / "job.dead-letters.jsonl").read_text().splitlines()]
+        letters = read_letters(tmp_path)
         assert sorted(letter["record"]["properties"]["n"] for letter in letters) == sorted(doubts)

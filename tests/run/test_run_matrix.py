@@ -4,7 +4,6 @@ The suite meets every fault once, with few attempts at once or with many in turn
 `python -m tests.run.test_run_matrix`, meets it with both, and prints what came of each as a table.
 """
 
-import json
 import queue
 import sys
 import tempfile
@@ -24,6 +23,7 @@ from rich.table import Table
 
 from tests.support.archives import history, write_lines
 from tests.support.arrivals import bodies, lanes_in_order, times, twice
+from tests.support.letters import read_letters
 from tests.support.processes import Finished, replay
 from tests.support.sandbox_process import SandboxProcess
 from tests.support.tcp_proxy import Fault, Harm, TcpProxy
@@ -236,9 +236,7 @@ class Stage:
         proxy.fault = None
         if runs[0].code in (1, 4):
             runs.append(replay(folder, *command))
-        file = folder / "job.dead-letters.jsonl"
-        letters = [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
-        return Played(runs, bodies(sandbox), letters, sandbox.stats()["attempts"], struck)
+        return Played(runs, bodies(sandbox), read_letters(folder), sandbox.stats()["attempts"], struck)
 
 
 def _dated(rule: dict[str, Any]) -> dict[str, Any]:

@@ -1,12 +1,10 @@
 """Outages and pauses: what a run spends on them, when it waits or stops, and how it goes on (rules 1, 3 and 5)."""
 
-import json
 import re
 import subprocess
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,6 +13,7 @@ import pytest
 
 from tests.support.archives import history, message, write_lines
 from tests.support.arrivals import bodies, lanes_in_order, times, twice
+from tests.support.letters import read_letters
 from tests.support.processes import Finished, replay, start, wait_until
 from tests.support.sandbox_process import SandboxProcess
 from tests.support.tcp_proxy import Fault, Harm, TcpProxy
@@ -35,9 +34,7 @@ def numbers(sandbox: SandboxProcess) -> list[int]:
 
 
 def letters(cwd: Path) -> list[dict[str, Any]]:
-    with suppress(FileNotFoundError):
-        return [json.loads(line) for line in (cwd / ".replay" / "job.dead-letters.jsonl").read_text().splitlines()]
-    return []
+    return read_letters(cwd / ".replay")
 
 
 def wait_until_recorded(process: "subprocess.Popen[str]", sandbox: SandboxProcess, count: int) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.support.archives import history, message, write_lines
+from tests.support.letters import read_letters
 from tests.support.processes import Finished, replay, start
 from tests.support.sandbox_process import SandboxProcess
 
@@ -30,7 +31,7 @@ def arrived(sandbox: SandboxProcess) -> list[int]:
 
 
 def letters(cwd: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in (cwd / ".replay" / "job.dead-letters.jsonl").read_text().splitlines()]
+    return read_letters(cwd / ".replay")
 
 
 @pytest.fixture

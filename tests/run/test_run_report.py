@@ -175,7 +175,7 @@ def test_it_is_written_whatever_the_end_and_whatever_goes_on(
         ("s3://bucket/r.html", "a file on disk"),
         ("job.ckpt", "the job's own"),
         ("job.ckpt-wal", "the job's own"),
-        ("job.dead-letters.jsonl", "the job's own"),
+        ("job.dead-letters.jsonl.gz", "the job's own"),
     ],
 )
 def test_a_report_that_must_not_be_written_is_refused_before_anything_begins(

@@ -259,7 +259,7 @@ def test_status_says_what_is_sent_as_the_operator_wrote_it(job: Job) -> None:
 
 def test_what_was_begun_before_the_sources_were_amended_is_left_out(cwd: Path, job: Job) -> None:
     """The reason `other_source`: objects that were not begun are not read at all."""
-    command = ("run", "logs", *job.command[2:4], "--checkpoint", "amended.ckpt", "--json")
+    command = ("run", "logs", *job.command[2:4], "--checkpoint", "amended.ckpt", "--again", "--json")
     first = replay(cwd, *command, "--source-id", "app", "--source-id", "web", "--limit", "1", "--concurrency", "1")
     end = replay(cwd, *command, "--source-id", "web", "--amend", "the website only", "--rps", "5000")
     assert (first.code, end.code) == (4, 0), end.err

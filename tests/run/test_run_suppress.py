@@ -1,12 +1,12 @@
 """Lists of ids end to end: suppressed people get nothing, whatever became of their messages before."""
 
-import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.support.archives import message, write_lines
+from tests.support.letters import read_letters
 from tests.support.processes import Finished, replay
 from tests.support.sandbox_process import SandboxProcess
 
@@ -109,8 +109,7 @@ def test_dead_letters_of_suppressed_people_are_not_sent_again(logs: Path, sandbo
     assert end.code == 3, end.err
     assert sent(sandbox) == [0, 2, 3, 4, 5]
     assert end.require_closed_book()["run"]["records"]["left"] == 1
-    letters = (logs / ".replay" / "job.dead-letters.jsonl").read_text().splitlines()
-    assert [json.loads(line)["record"]["userId"] for line in letters] == ["user-1"]
+    assert [letter["record"]["userId"] for letter in read_letters(logs / ".replay")] == ["user-1"]
 
 
 # -- the next run ---------------------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ import pytest
 from tests.soak.director import Director, three_kills_and_two_outages
 from tests.support.arrivals import twice
 from tests.support.bulk_arrivals import people, requests, require_users_in_order, times
+from tests.support.letters import read_letters
 from tests.support.parts import doubted, number_in_archive, write_parts
 from tests.support.sandbox_process import SandboxProcess
 
@@ -64,7 +65,7 @@ def test_a_long_run_in_bulk_under_everything_at_once(
         seconds = time.monotonic() - began
         arrived, stats = requests(sandbox), sandbox.stats()
     counted, doubts = times(arrived), doubted(tmp_path, size)
-    letters = [json.loads(line) for line in (tmp_path / "job.dead-letters.jsonl").read_text().splitlines()]
+    letters = read_letters(tmp_path)
     lettered = {number_in_archive(letter, size) for letter in letters}
     with capsys.disabled():
         print(f"\n--in-doubt {in_doubt}: exit code {end.code} after {seconds:.0f} s")

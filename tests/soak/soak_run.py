@@ -17,6 +17,7 @@ import pytest
 from tests.soak.director import Director, three_kills_and_two_outages
 from tests.support.archives import history
 from tests.support.arrivals import bodies, lanes_in_order, times, twice
+from tests.support.letters import read_letters
 from tests.support.parts import doubted, write_parts
 from tests.support.sandbox_process import SandboxProcess
 
@@ -62,7 +63,7 @@ def test_a_long_run_under_everything_at_once(tmp_path: Path, in_doubt: str, caps
         arrivals, stats = bodies(sandbox), sandbox.stats()
     arrived = times(arrivals)
     doubts = doubted(tmp_path, size)
-    letters = [json.loads(line) for line in (tmp_path / "job.dead-letters.jsonl").read_text().splitlines()]
+    letters = read_letters(tmp_path)
     lettered = {letter["record"]["properties"]["n"] for letter in letters}
     with capsys.disabled():
         print(f"\n--in-doubt {in_doubt}: exit code {end.code} after {seconds:.0f} s")

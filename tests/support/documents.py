@@ -132,7 +132,7 @@ def _summary(statuses: dict[str, int]) -> dict[str, Any]:
         "run": {},
         "elapsed_seconds": 2400.0,
         "checkpoint": ".replay/archive-3f2a9c81.ckpt",
-        "dead_letters": ".replay/archive-3f2a9c81.dead-letters.jsonl",
+        "dead_letters": ".replay/archive-3f2a9c81.dead-letters.jsonl.gz",
     }
 
 

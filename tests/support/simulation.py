@@ -19,6 +19,7 @@ from typing import Any, BinaryIO, NamedTuple, TypeVar, cast
 import pytest
 
 from replay_cli.cli.opening import find_begun
+from replay_cli.custody import AT_HOME
 from replay_cli.delivery.budget import Allowance, Budget
 from replay_cli.delivery.cap import Cap
 from replay_cli.delivery.transport import Gate, Transport
@@ -37,6 +38,7 @@ from replay_cli.preparation import Preparation
 from replay_cli.replay import Ending, Replay, Standing
 from tests.delivery.clock import FakeClockLoop
 from tests.support.apis import plain_api
+from tests.support.custody import KeptElsewhere
 
 T = TypeVar("T")
 EPOCH = 1_750_000_000.0
@@ -201,7 +203,7 @@ class Destination:
 
 
 class Stop(NamedTuple):
-    """How a run is ended: `stop`, `abort` or `kill`, so many seconds after so many arrivals of it."""
+    """How a run is ended: `stop`, `abort`, `kill` or `lose` (its machine), so long after so many arrivals of it."""
 
     how: str = ""
     arrivals: int = 0
@@ -221,6 +223,7 @@ class Simulation:
         generator: how long everything takes.
         api: as what they are sent.
         allowance: what requests may spend a minute besides the cap.
+        custody: where the checkpoint is kept; None: at home.
     """
 
     def __init__(
@@ -232,10 +235,12 @@ class Simulation:
         *,
         api: Api = PLAIN,
         allowance: Allowance = UNBOUNDED,
+        custody: KeptElsewhere | None = None,
     ) -> None:
         self.path = folder / "job.ckpt"
         self.api = api
         self.allowance = allowance
+        self.custody = custody
         self.source = MemorySource(objects)
         self.destination = destination
         self.loads = 0
@@ -249,6 +254,8 @@ class Simulation:
         with ExitStack() as stack:
             store = Store.open(self.path) if self.path.exists() else Store.create(self.path, {})
             stack.callback(store.close)
+            if self.custody is not None:
+                self.custody.begin(store)
             store.settle_intents()
             work = find_begun(store, self.source, Changed.REFUSE)
             store.begin_listing({})
@@ -256,6 +263,8 @@ class Simulation:
             letters.recover(store)
             store.verify_book()
             store.start_run(0.0, {})
+            if self.custody is not None:
+                self.custody.keep_at_rest()
             self._watch(store)
             loop = SimulatedLoop(self._generator)
             with asyncio.Runner(loop_factory=lambda: loop) as runner, pytest.MonkeyPatch.context() as patch:
@@ -265,13 +274,15 @@ class Simulation:
                 began = loop.time()
                 ending = runner.run(self._conduct(store, letters, work, policy, stop, rps, window))
                 self.elapsed = loop.time() - began
-            if ending.state != "killed":
+            if ending.state not in ("killed", "lost"):
                 store.verify_book(complete=ending.state == "complete")
                 store.end_run(0.0, ending.state, ending.reason)
         if ending.state == "killed":
             for suffix in ("", "-wal", "-shm"):
                 self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
             shutil.move(copy, self.path)
+        if ending.state == "lost" and self.custody is not None:
+            self.custody.lose()
         return ending
 
     def _watch(self, store: Store) -> None:
@@ -311,22 +322,30 @@ class Simulation:
             *(standing, prepare, ledger, transport, Cap(rps), policy, CHECK),
             pack=self.api.pack,
             budget=budget,
+            custody=self.custody or AT_HOME,
         )
         replay._traffic.window = window
         replay._judgement._random = self._generator
         task = asyncio.ensure_future(replay.run())
+        keeping = None
+        if self.custody is not None:
+            self.custody.fail = replay.fail
+            keeping = asyncio.ensure_future(self.custody.keep())
         loop = asyncio.get_running_loop()
-        began, killed = len(self.destination.arrivals), False
+        began, killed = len(self.destination.arrivals), ""
 
         def end() -> None:
             nonlocal killed
-            if stop.how == "kill":
-                with (
-                    closing(sqlite3.connect(self.path)) as seen,
-                    closing(sqlite3.connect(self.path.with_suffix(".copy"))) as copy,
-                ):
-                    seen.backup(copy)
-                killed = self.destination.is_dead = True
+            if stop.how in ("kill", "lose"):
+                if stop.how == "kill":
+                    with (
+                        closing(sqlite3.connect(self.path)) as seen,
+                        closing(sqlite3.connect(self.path.with_suffix(".copy"))) as copy,
+                    ):
+                        seen.backup(copy)
+                killed, self.destination.is_dead = {"kill": "killed", "lose": "lost"}[stop.how], True
+                if keeping is not None:
+                    keeping.cancel()
                 task.cancel()
                 return
             replay.stop(Ending("interrupted", stop.how))
@@ -346,8 +365,10 @@ class Simulation:
         except asyncio.CancelledError:
             if not killed:
                 raise
-            return Ending("killed")
+            return Ending(killed)
         finally:
+            if keeping is not None:
+                keeping.cancel()
             self.destination.is_dead = False
             self.destination.on_arrival = lambda _: None
             ledger.close()

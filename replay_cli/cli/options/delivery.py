@@ -5,7 +5,7 @@ from collections.abc import Callable
 import click
 
 from replay_cli.cli.options.grouped import DELIVERY, MEMORY, OUTPUT, PATH, F, option, together
-from replay_cli.cli.options.types import Duration, MostDeadLetters, Rate
+from replay_cli.cli.options.types import Duration, MostDeadLetters, Rate, RateSchedule, SendingWindow, TimeZone
 from replay_cli.policy import DEFAULT_BEFORE_SUCCESS
 
 
@@ -53,9 +53,39 @@ def budget_options(group: str) -> list[Callable[[F], F]]:
     ]
 
 
+def hours_options() -> list[Callable[[F], F]]:
+    """Make the options of when may be sent, and how fast by the time of day."""
+    return [
+        option(
+            DELIVERY,
+            "--window",
+            type=SendingWindow(),
+            metavar="HH:MM-HH:MM",
+            help="Send only then, also across midnight: 22:00-04:00, or 'mon-fri 22:00-06:00,sat 00:00-24:00'. At its "
+            "end the run is paused; the same command goes on.",
+        ),
+        option(
+            DELIVERY,
+            "--rps-schedule",
+            type=RateSchedule(),
+            metavar="HH:MM=N,...",
+            help="Attempts a second by time of day, below --rps: 01:00=400,06:00=100; 0: none then.",
+        ),
+        option(
+            DELIVERY,
+            "--time-zone",
+            type=TimeZone(),
+            default="UTC",
+            show_default=True,
+            help="Whose clocks --window and --rps-schedule mean, for example Europe/Berlin.",
+        ),
+    ]
+
+
 delivery_options = together(
     [
         *rate_options(DELIVERY),
+        *hours_options(),
         option(
             DELIVERY,
             "--timeout",
@@ -118,6 +148,13 @@ delivery_options = together(
             type=Duration(),
             help="Pause the run after so long; the same command goes on.",
         ),
+        option(
+            MEMORY,
+            "--keep-dead-letters",
+            type=Duration(),
+            help="Erase the texts of dead letters that are older (30d) at the start and end of a run; they stay in "
+            "the book, and cannot be redriven.  [default: keep them all]",
+        ),
     ]
 )
 
@@ -134,6 +171,14 @@ changed_option = option(
     default="refuse",
     show_default=True,
     help="What to do when an unfinished or damaged file has changed; continue: send what was not, by message id.",
+)
+
+again_option = option(
+    MEMORY,
+    "--again",
+    is_flag=True,
+    allow_from_autoenv=False,
+    help="Send what other jobs have sent to the workspace already, knowingly; else it is refused.",
 )
 
 report_option = option(

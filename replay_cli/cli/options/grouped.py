@@ -17,6 +17,12 @@ DELIVERY = "Delivery"
 MEMORY = "Memory"
 OUTPUT = "Output"
 CREDENTIALS = "Credentials"
+SCHEDULED = "For schedulers"
+
+ARGUMENTS, ROUTE, ACCEPTED = "replay_cli.arguments", "replay_cli.route", "replay_cli.accepted"
+"""Where a context's `meta` has what the command was called with, the route of a job file that was picked, and the exit
+codes that are taken for 0.
+"""
 
 PATH = click.Path(path_type=Path)
 
@@ -29,9 +35,14 @@ class GroupedOption(click.Option):
         self.group = group
 
     @property
+    def long_name(self) -> str:
+        """How the command line names it, without the dashes in front: that is its key in a job file."""
+        return max(self.opts, key=len).lstrip("-")
+
+    @property
     def variable(self) -> str:
         """How the environment names it, behind the command's prefix: as the command line does (`--from`: `FROM`)."""
-        return max(self.opts, key=len).lstrip("-").replace("-", "_").upper()
+        return self.long_name.replace("-", "_").upper()
 
     def resolve_envvar_value(self, ctx: click.Context) -> str | None:
         """Return what the environment says, by the names of AWS and MoEngage first."""
@@ -50,6 +61,8 @@ class GroupedCommand(click.Command):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Refuse variables of this command that it does not know: a misspelt one would be silently without effect."""
+        if ctx.resilient_parsing:  # a shell asks what may come next, of a line that is not finished
+            return super().parse_args(ctx, args)
         prefix = f"{ctx.auto_envvar_prefix}_" if ctx.auto_envvar_prefix else ""
         known = {
             f"{prefix}{parameter.variable}"
@@ -60,10 +73,21 @@ class GroupedCommand(click.Command):
             if prefix and name.startswith(prefix) and name not in known:
                 raise click.UsageError(f"{name} in the environment is no option of `{ctx.command_path}`", ctx)
         self._refuse_repetitions(ctx, args)
+        ctx.meta[ARGUMENTS] = tuple(args)
         return super().parse_args(ctx, args)
 
+    def invoke(self, ctx: click.Context) -> Any:
+        """Do what the command does; where a job file was given, as it says."""
+        if ctx.obj is None:
+            if ctx.meta.get(ROUTE) is not None:
+                raise click.UsageError("--route goes with --job: it is a table in a job file", ctx)
+            return super().invoke(ctx)
+        from replay_cli.cli.routes import invoke_job  # what other invocations do without
+
+        return invoke_job(self, ctx, super().invoke)
+
     def _refuse_repetitions(self, ctx: click.Context, args: list[str]) -> None:
-        """Refuse what says what is sent, and as what, if it takes one value and is given two: one would be lost.
+        """Refuse what says what is sent, as what, and for which job, if it is given twice: one of both would be lost.
 
         Of the others the last one counts, as everywhere: scripts add to a command to override what is in it.
         """
@@ -71,7 +95,7 @@ class GroupedCommand(click.Command):
         for parameter in given:
             if not isinstance(parameter, GroupedOption) or parameter.multiple or parameter.is_flag:
                 continue
-            if parameter.group in (WHAT, AS_WHAT) and given.count(parameter) > 1:
+            if parameter.group in (WHAT, AS_WHAT, SCHEDULED) and given.count(parameter) > 1:
                 raise click.UsageError(f"{max(parameter.opts, key=len)} is given twice, and takes one value", ctx)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

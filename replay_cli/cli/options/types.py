@@ -1,12 +1,14 @@
 """The values that options take, beyond those of click."""
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
+from difflib import get_close_matches
 from typing import Any
 
 import click
 
 from replay_cli.policy import DeadLetterLimit
+from replay_cli.schedule import ScheduleError, rates_text, read_rates, read_windows, window_text
 from replay_cli.segment.duplicates import LARGEST
 
 MIN_RATE, MAX_RATE = 0.001, 1_000_000.0
@@ -83,6 +85,73 @@ class Rate(click.ParamType[float]):
         if not MIN_RATE <= rate <= MAX_RATE:
             self.fail(f"{value!r} is not a rate: use a number of attempts a second, for example 250", param, ctx)
         return rate
+
+
+class SendingWindow(click.ParamType[str]):
+    """Times of day at which may be sent: `01:00-06:00`, `mon-fri 22:00-04:00,sat 00:00-24:00`; as one way to say it."""
+
+    name = "window"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        try:
+            return window_text(read_windows(str(value)))
+        except ScheduleError as error:
+            return self.fail(str(error), param, ctx)
+
+
+class RateSchedule(click.ParamType[str]):
+    """Attempts a second by time of day: `01:00=400,06:00=100`; 0: nothing then; as one way to say it."""
+
+    name = "schedule"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        try:
+            changes = read_rates(str(value))
+        except ScheduleError as error:
+            return self.fail(str(error), param, ctx)
+        for _, rate in changes:
+            if rate and not MIN_RATE <= rate <= MAX_RATE:
+                self.fail(f"{rate:g} is not a rate: use a number of attempts a second, or 0 for none", param, ctx)
+        return rates_text(changes)
+
+
+class TimeZone(click.ParamType[str]):
+    """The name of a place whose clocks count, as the IANA data base has it: `Europe/Berlin`, `UTC`."""
+
+    name = "zone"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        name = str(value).strip()
+        try:
+            zone_of(name)
+        except (KeyError, ValueError, OSError):  # unknown, no name of a file, or a folder of names
+            self.fail(f"{value!r} is no time zone: {_similar_zones(name)}", param, ctx)
+        return name
+
+
+def zone_of(name: str) -> tzinfo:
+    """Return a time zone by its name.
+
+    Raises:
+        KeyError: there is none of that name.
+        ValueError: it could be the name of none.
+        OSError: it is a part of names.
+    """
+    from zoneinfo import ZoneInfo  # what help does without
+
+    return UTC if name == "UTC" else ZoneInfo(name)
+
+
+def _similar_zones(name: str) -> str:
+    """Say which names of zones may be meant; by the last part, too: `berlin`."""
+    from zoneinfo import available_timezones
+
+    known = {text.lower(): zone for zone in sorted(available_timezones()) for text in (zone.rsplit("/")[-1], zone)}
+    if not known:
+        return "this machine knows none but UTC; install the package tzdata"
+    found = [name.lower()] if name.lower() in known else get_close_matches(name.lower()[:64], known, n=3)
+    similar = dict.fromkeys(known[text] for text in found)
+    return f"did you mean {' or '.join(similar)}?" if similar else "use a name like Europe/Berlin"
 
 
 class MessageCount(click.ParamType[int]):

@@ -1,7 +1,7 @@
 """The one gate where botocore's exceptions become this program's (pure).
 
-Codes are those of the S3 API reference ("Error responses"), besides those of STS, SSO and KMS, which reach a reader
-of S3 too. Texts name the object or the bucket, the cause and what to do; of what an exception holds, no more than
+Codes are those of the S3 API reference ("Error responses"), besides those of STS, SSO and KMS, which reach whoever
+uses S3, too. Texts name the object or the bucket, the cause and what to do; of what an exception holds, no more than
 codes, names and the service's own sentence is repeated: no headers, no signatures, no output of programs.
 """
 
@@ -33,7 +33,14 @@ _WRONG_REGION = frozenset(
 )
 _DENIED = frozenset({"AccessDenied", "AccessDeniedException", "AllAccessDisabled", "403", "Forbidden"})
 _GONE = frozenset({"NoSuchKey", "NoSuchVersion", "404", "NotFound"})
-_OPERATIONS = frozenset({"GetObject", "HeadObject", "ListObjectsV2", "HeadBucket"})
+_OPERATIONS = frozenset(
+    {
+        *{"GetObject", "HeadObject", "ListObjectsV2", "HeadBucket", "PutObject", "CopyObject", "DeleteObject"},
+        *{"CreateMultipartUpload", "UploadPart", "CompleteMultipartUpload", "AbortMultipartUpload"},
+    }
+)
+_DONE_BY = {"s3:PutObject": "written", "s3:DeleteObject": "removed"}
+_KMS_DONE_BY = {"s3:PutObject": "kms:GenerateDataKey"}
 _SENTENCE_LETTERS = 200
 
 _LOST: tuple[type[Exception], ...] = (
@@ -68,6 +75,11 @@ class _Attempt(NamedTuple):
     def bucket(self) -> str:
         return "/".join(self.uri.split("/", 3)[:3])
 
+    @property
+    def done(self) -> str:
+        """What would have been done to the object."""
+        return _DONE_BY.get(self.action, "read")
+
 
 def explain(error: Exception, action: str, uri: str, endpoint: str) -> ReplayError:
     """Say what an exception of botocore means to the operator.
@@ -76,7 +88,7 @@ def explain(error: Exception, action: str, uri: str, endpoint: str) -> ReplayErr
 
     Args:
         error: what botocore, or reading the body of a reply, raised.
-        action: the IAM action that was needed: `s3:ListBucket` or `s3:GetObject`.
+        action: the IAM action that was needed: `s3:ListBucket`, `s3:GetObject`, `s3:PutObject`, `s3:DeleteObject`.
         uri: what was asked for: `s3://bucket/key`.
         endpoint: where, for a person.
     """
@@ -88,7 +100,9 @@ def explain(error: Exception, action: str, uri: str, endpoint: str) -> ReplayErr
     if isinstance(error, boto.ProfileNotFound):
         return UsageError(f"{uri}: AWS's configuration has no profile {error.kwargs.get('profile')}: see --aws-profile")
     if isinstance(error, _NO_CREDENTIALS):
-        return UsageError(f"{uri} cannot be read without credentials ({_sentence(error)}): {_GIVE_CREDENTIALS}")
+        return UsageError(
+            f"{uri} cannot be {attempt.done} without credentials ({_sentence(error)}): {_GIVE_CREDENTIALS}"
+        )
     if isinstance(error, boto.CredentialRetrievalError):
         provider = error.kwargs.get("provider", "their source")
         return UsageError(f"{uri}: the credentials could not be had from {provider}: mend that, or {_GIVE_CREDENTIALS}")
@@ -98,7 +112,7 @@ def explain(error: Exception, action: str, uri: str, endpoint: str) -> ReplayErr
         return _misnamed(error, attempt)
     if isinstance(error, _BAD_ADDRESS):
         return UsageError(f"{uri}: {_sentence(error)}: check --s3-endpoint-url and --s3-region")
-    return FatalError(f"{uri} cannot be read from {endpoint}: {_sentence(error) or type(error).__name__}")
+    return FatalError(f"{uri} cannot be {attempt.done} at {endpoint}: {_sentence(error) or type(error).__name__}")
 
 
 def is_transient(error: Exception) -> bool:
@@ -130,7 +144,7 @@ def _refused(error: boto.ClientError, attempt: _Attempt) -> ReplayError:
     for answers in (_missing, _forbidden, _misdirected):
         if (answer := answers(error, code, attempt)) is not None:
             return answer
-    return FatalError(f"{attempt.uri} cannot be read: {attempt.endpoint} answers {code}: {_sentence(error)}")
+    return FatalError(f"{attempt.uri} cannot be {attempt.done}: {attempt.endpoint} answers {code}: {_sentence(error)}")
 
 
 def _missing(error: boto.ClientError, code: str, attempt: _Attempt) -> ReplayError | None:
@@ -152,8 +166,9 @@ def _forbidden(error: boto.ClientError, code: str, attempt: _Attempt) -> ReplayE
     if code.startswith("KMS.") and "AccessDenied" not in code:
         return FatalError(f"{attempt.uri}: its KMS key cannot be used ({code}): enable the key, then {_AGAIN}")
     if (code in _DENIED or code.startswith("KMS.")) and "kms" in f"{code} {_sentence(error)}".lower():
+        lacking = _KMS_DONE_BY.get(attempt.action, "kms:Decrypt")
         return FatalError(
-            f"{attempt.uri}: access denied: the credentials lack kms:Decrypt on the KMS key that it is encrypted with"
+            f"{attempt.uri}: access denied: the credentials lack {lacking} on the KMS key that it is encrypted with"
         )
     if code in _DENIED:
         on = attempt.bucket if attempt.action == "s3:ListBucket" else attempt.uri

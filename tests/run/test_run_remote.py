@@ -1,0 +1,137 @@
+"""A checkpoint on S3: it holds all of its job, outlives its machine, and knows what may have been sent since."""
+
+import gzip
+import json
+import re
+import signal
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from tests.support.archives import message
+from tests.support.arrivals import bodies, times, twice
+from tests.support.machines import SHORT, Machine, Plant
+from tests.support.processes import Finished, wait_until
+from tests.support.s3_server import S3Server
+from tests.support.sandbox_process import SandboxProcess
+
+EACH = 700
+OBJECTS = 5
+
+
+@pytest.fixture
+def plant(
+    tmp_path: Path, s3_server: S3Server, bucket: str, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch
+) -> Plant:
+    for name, value in s3_server.environment().items():
+        monkeypatch.setenv(name, value)
+    plant = Plant(tmp_path, s3_server, bucket, sandbox.url)
+    for number in range(OBJECTS):
+        plant.put(f"{number:02}", (message(n) for n in range(number * EACH, (number + 1) * EACH)))
+    return plant
+
+
+def kill_after(attempts: int, sandbox: SandboxProcess, machine: Machine, arguments: list[str]) -> None:
+    """Start a run and kill it after so many attempts."""
+    most = sandbox.stats()["attempts"] + attempts
+    with machine.running(arguments) as process:
+        wait_until(lambda: sandbox.stats()["attempts"] >= most, process)
+        process.kill()
+        assert Finished(process).code == -signal.SIGKILL
+
+
+def test_all_of_a_job_is_on_s3_when_its_run_ends(plant: Plant, sandbox: SandboxProcess) -> None:
+    """Another machine finds it complete, adds what is new, and sends its dead letters again."""
+    sandbox.faults([{"match": {"properties.n": 7}, "status": 400}])
+    first = plant.machine("a").run(plant.run(), code=3)
+    summary = first.require_closed_book()
+    assert summary["checkpoint"] == plant.checkpoint
+    letters = f"s3://{plant.bucket}/state/nightly.dead-letters.jsonl.gz"
+    assert summary["dead_letters"] == letters
+    assert json.loads(gzip.decompress(plant.get(letters)))["record"]["properties"] == {"n": 7}
+    assert b"<html" in plant.get(f"s3://{plant.bucket}/state/nightly.html")
+
+    other = plant.machine("b")
+    again = other.run(plant.run(), code=3)
+    assert "already complete" in again.require_closed_book()["reason"]
+    assert again.summary["run"]["requests"]["attempts"] == 0
+    plant.put("50", (message(n) for n in range(5000, 5010)))
+    assert other.run(plant.run(), code=3).require_closed_book()["records"]["read"] == OBJECTS * EACH + 10
+
+    sandbox.faults([])
+    redriven = plant.machine("c").run(["redrive", plant.checkpoint, "--s3-endpoint-url", plant.server.url, "--json"])
+    assert redriven.require_closed_book()["dead_lettered"] == {}
+    assert times(bodies(sandbox)) == Counter([*range(OBJECTS * EACH), *range(5000, 5010)])
+    snapshots = [name for name in plant.state() if name.endswith(".gz") and name.startswith("nightly.ckpt")]
+    assert len(snapshots) == 1, "only the last one is kept"
+
+
+def test_a_paused_job_is_resumed_from_another_machine(plant: Plant, sandbox: SandboxProcess) -> None:
+    plant.machine("a").run(plant.run("--limit", "500"), code=4)
+    command = ["resume", plant.checkpoint, "--s3-endpoint-url", plant.server.url, "--json"]
+    summary = plant.machine("b").run(command).require_closed_book()
+    assert summary["in_doubt"] == 0, "it was given back in order"
+    assert times(bodies(sandbox)) == Counter(range(OBJECTS * EACH))
+
+
+def test_a_killed_run_goes_on_from_the_copy_of_its_machine(plant: Plant, sandbox: SandboxProcess) -> None:
+    """Nothing is in doubt there but what was on its way."""
+    machine = plant.machine("a")
+    for attempts in (200, 300):
+        kill_after(attempts, sandbox, machine, plant.run(rps=500, lease=SHORT))
+    end = machine.run(plant.run())
+    assert "whose copy goes on" in end.err
+    summary, arrived = end.require_closed_book(), times(bodies(sandbox))
+    assert set(arrived) == set(range(OBJECTS * EACH))
+    assert twice(arrived) <= summary["in_doubt"]
+    assert {row.cause for row in plant.doubts()} <= {"interrupted"}
+
+
+@pytest.mark.parametrize(("in_doubt", "losses"), [("resend", 2), ("dead-letter", 1)])
+def test_when_its_machine_is_lost_nothing_else_is(
+    plant: Plant, sandbox: SandboxProcess, in_doubt: str, losses: int
+) -> None:
+    """What was announced since the last push is in doubt, and no more; all else is known to be sent, or not."""
+    for name in range(losses):
+        machine = plant.machine(f"lost-{name}")
+        kill_after(250, sandbox, machine, plant.run("--in-doubt", in_doubt, rps=300, lease=SHORT))
+        machine.lose()
+    end = plant.machine("c").run(plant.run("--in-doubt", in_doubt), code=0 if in_doubt == "resend" else 3)
+    assert re.search(r"waiting \d+ s for the lease of pid \d+ on ", end.err)
+    summary, arrived = end.require_closed_book(), times(bodies(sandbox))
+    doubts = {plant.number(row, EACH) for row in plant.doubts()}
+    assert summary["in_doubt"] >= len(doubts) > 0
+    assert {n for n, count in arrived.items() if count > 1} <= doubts
+    if in_doubt == "resend":
+        assert set(arrived) == set(range(OBJECTS * EACH))
+    else:
+        assert twice(arrived) == 0
+        assert set(range(OBJECTS * EACH)) - set(arrived) <= doubts
+        assert summary["dead_lettered"] == {"in_doubt": len(doubts)}
+
+
+def test_a_restart_moves_the_old_checkpoint_aside(plant: Plant, sandbox: SandboxProcess) -> None:
+    machine = plant.machine("a")
+    machine.run(plant.run("--limit", "500"), code=4)
+    end = plant.machine("b").run(plant.run("--restart"))
+    assert end.require_closed_book()["records"]["delivered"] == OBJECTS * EACH
+    assert "--restart: 500 records that the old job has delivered are sent again" in end.err
+    (aside,) = [name for name in plant.state() if name.startswith("nightly.ckpt.20") and name.endswith("Z")]
+    with plant.opened(f"s3://{plant.bucket}/state/{aside}") as old:
+        assert old.store.tallies()["delivered"][""] == 500
+
+
+def test_what_is_not_there_is_not_begun_where_it_must_resume(plant: Plant, sandbox: SandboxProcess) -> None:
+    end = plant.machine("a").run(plant.run("--must-resume"), code=2)
+    assert f"{plant.checkpoint}: there is no such checkpoint" in end.err
+    assert sandbox.stats()["attempts"] == 0
+
+
+def test_a_checkpoint_that_is_gone_is_not_begun_anew_unasked(plant: Plant, sandbox: SandboxProcess) -> None:
+    machine = plant.machine("a")
+    machine.run(plant.run("--limit", "500"), code=4)
+    plant.server.client().delete_object(Bucket=plant.bucket, Key="state/nightly.ckpt")
+    end = machine.run(plant.run(), code=2)
+    assert f"{plant.checkpoint} is not there, but this machine has sent from it" in end.err
+    assert len(times(bodies(sandbox))) == 500

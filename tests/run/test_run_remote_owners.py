@@ -1,0 +1,107 @@
+"""One owner a checkpoint on S3, and one quota a workspace: between machines that know nothing of each other."""
+
+import re
+import signal
+from pathlib import Path
+
+import pytest
+
+from tests.support.archives import message
+from tests.support.arrivals import bodies, most_in_any_second, times, twice
+from tests.support.machines import SHORT, Plant
+from tests.support.processes import Finished, wait_until
+from tests.support.s3_server import S3Server
+from tests.support.sandbox_process import SandboxProcess
+
+COUNT = 600
+SLOW, RPS = 30, 200
+
+
+@pytest.fixture
+def plant(
+    tmp_path: Path, s3_server: S3Server, bucket: str, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch
+) -> Plant:
+    for name, value in s3_server.environment().items():
+        monkeypatch.setenv(name, value)
+    plant = Plant(tmp_path, s3_server, bucket, sandbox.url)
+    plant.put("00", (message(n) for n in range(COUNT)))
+    return plant
+
+
+def test_a_checkpoint_is_refused_until_it_is_given_back(plant: Plant, sandbox: SandboxProcess) -> None:
+    """Another machine is told who has it; after an interrupted run, it goes on at once."""
+    other = plant.machine("b")
+    with plant.machine("a").running(plant.run(rps=SLOW)) as process:
+        wait_until(lambda: sandbox.stats()["attempts"] >= 10, process)
+        refused = other.run(plant.run(), code=1)
+        assert re.search(rf"another run \(pid {process.pid} on [^)]+\) is using {plant.checkpoint}", refused.err)
+        assert "wait for it, or stop it" in refused.err
+        process.send_signal(signal.SIGTERM)
+        assert Finished(process).code == 143
+    end = other.run(plant.run())
+    assert "waiting" not in end.err
+    assert end.require_closed_book()["in_doubt"] == 0
+    assert times(bodies(sandbox)).total() == COUNT
+
+
+def test_an_owner_that_slept_beyond_its_lease_sends_nothing_more(plant: Plant, sandbox: SandboxProcess) -> None:
+    """Another machine goes on meanwhile; the one that wakes says who, and leaves the checkpoint alone."""
+    with plant.machine("a").running(plant.run(rps=RPS, lease=SHORT)) as sleeper:
+        wait_until(lambda: sandbox.stats()["attempts"] >= 100, sleeper)
+        sleeper.send_signal(signal.SIGSTOP)
+        other = plant.machine("b")
+        with other.running(plant.run(rps=RPS)) as successor:
+            before = settled(sandbox)
+            wait_until(lambda: sandbox.stats()["attempts"] >= before + 50, successor)
+            sleeper.send_signal(signal.SIGCONT)
+            woken, end = Finished(sleeper), Finished(successor)
+    assert (woken.code, end.code) == (1, 0), woken.err
+    assert woken.summary["state"] == "failed"
+    assert re.search("the lease of|has taken .* over", woken.summary["reason"])
+    assert "run the same command again" in woken.summary["reason"]
+    # One may have passed the gate when the process was stopped, and goes out when it wakes.
+    assert woken.summary["run"]["requests"]["attempts"] <= before + 1
+    summary, arrived = end.require_closed_book(), times(bodies(sandbox))
+    assert set(arrived) == set(range(COUNT))
+    assert twice(arrived) <= summary["in_doubt"]
+    assert "already complete" in other.run(plant.run()).require_closed_book()["reason"]
+
+
+def settled(sandbox: SandboxProcess) -> int:
+    """How many attempts there were, once no more come."""
+    seen = -1
+    while (now := int(sandbox.stats()["attempts"])) != seen:
+        seen = now
+    return now
+
+
+def test_two_jobs_of_a_workspace_never_exceed_its_quota_together(plant: Plant, sandbox: SandboxProcess) -> None:
+    """On two machines, with checkpoints of their own; each has its share while both are there."""
+    many = 20 * RPS
+    plant.put("01", (message(COUNT + n) for n in range(many)))
+    plant.put("00", (message(COUNT + many + n) for n in range(many)), folder="other")
+    first = plant.run(rps=RPS, lease=10)
+    second = [word.replace("/logs/", "/other/").replace("nightly.ckpt", "other.ckpt") for word in first]
+
+    def both_send() -> bool:
+        numbers = times(bodies(sandbox))
+        return len(numbers) - 100 > sum(n >= COUNT + many for n in numbers) > 100
+
+    with plant.machine("a").running(first) as one, plant.machine("b").running(second) as two:
+        wait_until(both_send, one)
+        for process in (one, two):
+            process.send_signal(signal.SIGTERM)
+        ends = [Finished(one), Finished(two)]
+    assert [end.code for end in ends] == [143, 143], [end.err for end in ends]
+    assert all(f"share of the workspace's quota: {RPS / 2:g} of {RPS} requests a second" in end.err for end in ends)
+    assert sandbox.stats()["peak_per_second"] <= RPS
+    assert most_in_any_second(line["at"] for line in sandbox.received()) <= RPS
+
+
+def test_a_store_that_cannot_be_reached_or_refuses_is_named(plant: Plant, sandbox: SandboxProcess) -> None:
+    machine = plant.machine("a")
+    nowhere = machine.run(plant.run("--state-endpoint-url", "http://127.0.0.1:9"), code=1)
+    assert "http://127.0.0.1:9 cannot be reached" in nowhere.err
+    stranger = machine.run(plant.run(), code=1, AWS_SECRET_ACCESS_KEY="wrong")
+    assert "the secret access key does not belong to the access key id" in stranger.err
+    assert sandbox.stats()["attempts"] == 0
