@@ -41,7 +41,7 @@ bench: $(READY) ## measure, and print the table (20 minutes)
 matrix: $(READY) ## meet every fault, and print the table (two minutes)
 	$(BIN)/python -m tests.run.test_run_matrix
 
-soak: $(READY) ## replay under all faults at once, from disk, in bulk and from S3, with outages and kills (half an hour)
+soak: $(READY) ## replay under all faults at once, from disk, in bulk and from S3, with outages and kills; nights; shipping (an hour)
 	$(BIN)/python -m pytest tests/soak/soak_run.py tests/soak/soak_bulk.py tests/soak/soak_s3.py tests/soak/soak_nights.py tests/soak/soak_shipping.py
 
 clean: ## remove what was built

@@ -16,8 +16,8 @@ PURE_CONDUCTORS = {"bundling", "custody", "job", "policy", "preparation", "profi
 EDGES = {"archive", "delivery", "ledger", "remote", "report", "sandbox", "telling"}
 CONDUCTORS = {"dry_run", "outlook", "redriving", "replay", "validation"}
 HANDS = {
-    *{"engines", "fetching", "intake", "judgement", "pacemaker", "pacing", "parking", "reading", "recognition", "sending"},
-    *{"horizon", "settlement", "standstill", "traffic", "workshop"},
+    *{"engines", "fetching", "intake", "judgement", "pacing", "parking", "reading", "recognition", "sending"},
+    *{"horizon", "pacemaker", "settlement", "standstill", "traffic", "workshop"},
 }
 """The conductor's hands: they know the ledger and the transport, and have no tasks."""
 WORDS = {"model", "errors"}
@@ -49,6 +49,7 @@ TASKS = {
 }
 MAY_HAVE_TASKS = {
     "cli/onlooking.py",  # shows the progress
+    "cli/pushing.py",  # stores the checkpoint on S3 while the run goes on
     "cli/watching.py",  # looks at a run without being in its way
     "telling/endpoint.py",  # answers while the run is busy
     "telling/messenger.py",  # who is told may take his time

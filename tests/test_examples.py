@@ -3,6 +3,8 @@
 import json
 import re
 import tomllib
+from contextlib import chdir
+from itertools import combinations
 from typing import Any
 
 import pytest
@@ -10,7 +12,9 @@ import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 import replay_cli
+from replay_cli.cli.selecting import selection_from
 from replay_cli.moengage.configuration import read_configuration
+from replay_cli.segment.apart import are_apart
 from replay_cli.segment.windows_csv import read_windows
 from replay_cli.telling.metrics import STATES, Booked, Standing, render
 from tests.support.parsing import parse
@@ -37,6 +41,16 @@ def container() -> dict[str, Any]:
 @pytest.mark.parametrize("name", JOBS)
 def test_each_job_file_can_be_given(name: str) -> None:
     parse(["run", "--job", name], EXAMPLES)
+
+
+def test_jobs_of_one_workspace_have_no_message_in_common() -> None:
+    """Or the second one would be refused what the first one has sent."""
+    workspaces = {name: tomllib.loads((EXAMPLES / name).read_text()).get("workspace-id") for name in JOBS}
+    pairs = [pair for pair in combinations(JOBS, 2) if workspaces[pair[0]] == workspaces[pair[1]]]
+    assert pairs == [("backfill.toml", "failures.toml")]
+    with chdir(EXAMPLES):
+        one, other = (selection_from(parse(["run", "--job", name], EXAMPLES).params) for name in pairs[0])
+    assert are_apart(one, other)
 
 
 @pytest.mark.parametrize("name", JOBS)

@@ -162,7 +162,7 @@ def resting(begin: float, length: float, rests: list[float]) -> Callable[[float]
 FAULTS = st.lists(st.sampled_from(["500", "500", "429", "502", "reset", "refused"]), max_size=4)
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(
     scripts=st.lists(FAULTS, min_size=1, max_size=40),
     begin=st.sampled_from([0.0, 0.05, 0.4, 3.0]),

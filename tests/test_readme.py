@@ -10,6 +10,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 import replay_cli
+from replay_cli.cli.options import GroupedOption
 from replay_cli.moengage.configuration import read_configuration
 from replay_cli.moengage.limits import PROJECT_NAME, RESERVED_PREFIX, RULES
 from replay_cli.report.summary import make_summary
@@ -66,6 +67,17 @@ def test_it_names_no_option_that_there_is_not() -> None:
     known = {name for command in commands() for row in rows_of(command) for name in re.findall(r"--[\w-]+", row.names)}
     named = set(re.findall(r"(?<![\w-])--[a-z][\w-]*", README))
     assert sorted(named - known - OTHERS) == []
+
+
+def test_it_names_what_is_said_each_time() -> None:
+    """What the environment and job files cannot say."""
+    options = (parameter for command in commands() for parameter in command.params)
+    each = {
+        option.long_name for option in options if isinstance(option, GroupedOption) and not option.allow_from_autoenv
+    }
+    said = re.findall(r"except ([^.]*), which are said each time", " ".join(README.split()))[0]
+    assert set(re.findall(r"`--(\w+)`", said)) == each
+    assert set(re.findall(r"`(\w+)`", re.findall(r"([^.]*) are not for files", " ".join(README.split()))[0])) == each
 
 
 def test_its_table_of_commands_has_them_all() -> None:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import pytest
 
 from tests.support.processes import environment
-from tests.support.readme import blocks, section
+from tests.support.readme import README, blocks, section
 from tests.support.sandbox_process import SandboxProcess
 from tests.support.shipping import Installed, build_wheel, copy_checkout, install, install_editable
 from tests.support.workplace import CHECKOUT
@@ -116,6 +116,7 @@ def test_the_first_replay_is_as_the_readme_says(program: Installed, workspaces: 
         follow(step, folder, path)
     told = json.loads(program.run(folder, "status", ".replay/march.ckpt", "--json").stdout)
     assert told["state"] == "complete"
+    assert [field for field in told if f'"{field}"' not in README] == []
     assert told["requests"]["attempts"] == told["records"]["delivered"] == len(list(workspaces.live.received()))
     assert 0 < len(list(workspaces.test.received())) < told["records"]["delivered"]
     assert all("<style>" in (folder / page).read_text() for page in ("validation.html", "march.html"))

@@ -70,7 +70,7 @@ def watched(day: date, minute: int, zone: ZoneInfo) -> float:
     return moment
 
 
-@settings(max_examples=150)
+@settings(max_examples=80)
 @example(date(2011, 12, 30), 90, ZoneInfo("Pacific/Apia"))
 @example(date(2025, 3, 30), 150, BERLIN)
 @example(date(2025, 10, 26), 150, BERLIN)
@@ -81,7 +81,7 @@ def test_a_time_of_day_means_the_first_moment_at_which_the_clock_shows_it_or_a_l
     assert first_moment(day, minute, zone) == watched(day, minute, zone)
 
 
-@settings(max_examples=150)
+@settings(max_examples=80)
 @given(WINDOWS, DATES, st.integers(0, 86399), ZONES)
 def test_it_is_open_while_a_window_of_some_day_is(
     windows: tuple[Window, ...], day: date, second: int, zone: ZoneInfo
@@ -162,7 +162,7 @@ RATES = st.dictionaries(MINUTES, st.sampled_from([0.0, 1.0, 100.0, 400.0]), min_
 )
 
 
-@settings(max_examples=150)
+@settings(max_examples=80)
 @given(RATES, DATES, st.integers(0, 86399), ZONES)
 def test_a_rate_holds_from_its_time_of_day_up_to_the_next_one(
     changes: tuple[tuple[int, float], ...], day: date, second: int, zone: ZoneInfo

@@ -91,9 +91,13 @@ class Erasing(Registry):
 
     def shorten_reasons(self, shorten: Callable[[str], str]) -> None:
         """Shorten what is noted about the endings of runs, which may repeat what a reply said."""
-        changed = [(shorten(reason), number) for number, reason in self._rows("SELECT id, reason FROM run")]
+        rows = self._rows("SELECT id, reason FROM run")
+        changed = [(shorter, number) for number, reason in rows if (shorter := shorten(reason)) != reason]
+        if not changed:
+            return
         with self._erasing():
-            self._db.executemany("UPDATE run SET reason = ?1 WHERE id = ?2 AND reason != ?1", changed)
+            self._db.executemany("UPDATE run SET reason = ? WHERE id = ?", changed)
+            self._note_erased()
 
     def example_places(self) -> list[tuple[int, int]]:
         """Return (object, ordinal) of the records that something is noted about as an example."""
@@ -130,7 +134,6 @@ class Erasing(Registry):
         if self.meta(_TO_WIPE) is None:
             return True
         with self._errors():
-            self._db.execute("PRAGMA secure_delete = ON")
             # Parked records are kept in the order of their rows: SQLite copies them in that order.
             self._db.execute("VACUUM")
             ((busy, *_),) = self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
@@ -182,11 +185,14 @@ class Erasing(Registry):
 
     @contextmanager
     def _erasing(self) -> Iterator[None]:
-        """Let what is deleted be overwritten with zeros."""
-        with self._errors():
-            self._db.execute("PRAGMA secure_delete = ON")
-        with self._transaction():
-            yield
+        """Let what is deleted be overwritten with zeros; a run does without that, for its deletions are many."""
+        usual = int(self._value("PRAGMA secure_delete"))
+        self._value("PRAGMA secure_delete = ON")
+        try:
+            with self._transaction():
+                yield
+        finally:
+            self._value(f"PRAGMA secure_delete = {usual}")
 
     def _note_erased(self) -> None:
         """Let the dead-letter file be written anew, and the checkpoint be wiped."""

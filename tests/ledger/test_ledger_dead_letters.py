@@ -298,3 +298,19 @@ def test_who_reads_an_older_state_keeps_it_and_it_is_said(store: Store, monkeypa
         assert not store.wipe()
     assert store.wipe()
     reader.close()
+
+
+def test_only_erasing_overwrites_what_it_deletes(store: Store) -> None:
+    """A run deletes much, and would be slowed down by it."""
+    usual = store._value("PRAGMA secure_delete")
+    store.apply(rejecting(letter(1)))
+    store.expire_letters(before=1500.0)
+    assert store._value("PRAGMA secure_delete") == usual
+
+
+def test_endings_of_runs_lose_what_a_reply_may_have_repeated(store: Store) -> None:
+    store.end_run(1010.0, "failed", "HTTP 400 somebody is unknown")
+    store.shorten_reasons(lambda reason: reason.split(" somebody")[0])
+    assert store.runs()[0]["reason"] == "HTTP 400"
+    assert store.wipe()
+    assert b"somebody" not in bytes_beside(store)

@@ -121,7 +121,7 @@ def test_whatever_is_on_its_way_when_a_snapshot_is_taken(seed: int) -> None:
     """Many messages that pass, a few that are parked; machines are lost soon after a snapshot."""
     dice = random.Random(seed)
     ids = [("u1", ""), ("u2", "a1"), ("", "a2"), *((f"u{n}", "") for n in range(3, 9))]
-    troubles = ([], [], [], ["500"] * 3, ["500"] * 9 + ["200"], ["reset_after"])
+    troubles: Sequence[list[str]] = ([], [], [], ["500"] * 3, ["500"] * 9 + ["200"], ["reset_after"])
     objects = [
         [
             Record(dice.choice(ids), dice.randrange(4), list(dice.choice(troubles)), dice.choice((1, 1, 2)))

@@ -16,8 +16,9 @@ from tests.support.processes import Finished, wait_until
 from tests.support.s3_server import S3Server
 from tests.support.sandbox_process import SandboxProcess
 
-EACH = 700
-OBJECTS = 5
+EACH, OBJECTS = 120, 5
+MANY = 700
+"""So many in each object that what waits in memory is not all there is."""
 
 
 @pytest.fixture
@@ -27,9 +28,14 @@ def plant(
     for name, value in s3_server.environment().items():
         monkeypatch.setenv(name, value)
     plant = Plant(tmp_path, s3_server, bucket, sandbox.url)
-    for number in range(OBJECTS):
-        plant.put(f"{number:02}", (message(n) for n in range(number * EACH, (number + 1) * EACH)))
+    fill(plant, EACH)
     return plant
+
+
+def fill(plant: Plant, each: int) -> None:
+    """Make the archive: so many messages in each object, numbered."""
+    for number in range(OBJECTS):
+        plant.put(f"{number:02}", map(message, range(number * each, (number + 1) * each)))
 
 
 def kill_after(attempts: int, sandbox: SandboxProcess, machine: Machine, arguments: list[str]) -> None:
@@ -68,7 +74,7 @@ def test_all_of_a_job_is_on_s3_when_its_run_ends(plant: Plant, sandbox: SandboxP
 
 
 def test_a_paused_job_is_resumed_from_another_machine(plant: Plant, sandbox: SandboxProcess) -> None:
-    plant.machine("a").run(plant.run("--limit", "500"), code=4)
+    plant.machine("a").run(plant.run("--limit", "300"), code=4)
     command = ["resume", plant.checkpoint, "--s3-endpoint-url", plant.server.url, "--json"]
     summary = plant.machine("b").run(command).require_closed_book()
     assert summary["in_doubt"] == 0, "it was given back in order"
@@ -78,7 +84,7 @@ def test_a_paused_job_is_resumed_from_another_machine(plant: Plant, sandbox: San
 def test_a_killed_run_goes_on_from_the_copy_of_its_machine(plant: Plant, sandbox: SandboxProcess) -> None:
     """Nothing is in doubt there but what was on its way."""
     machine = plant.machine("a")
-    for attempts in (200, 300):
+    for attempts in (100, 200):
         kill_after(attempts, sandbox, machine, plant.run(rps=500, lease=SHORT))
     end = machine.run(plant.run())
     assert "whose copy goes on" in end.err
@@ -93,6 +99,7 @@ def test_when_its_machine_is_lost_nothing_else_is(
     plant: Plant, sandbox: SandboxProcess, in_doubt: str, losses: int
 ) -> None:
     """What was announced since the last push is in doubt, and no more; all else is known to be sent, or not."""
+    fill(plant, MANY)
     for name in range(losses):
         machine = plant.machine(f"lost-{name}")
         kill_after(250, sandbox, machine, plant.run("--in-doubt", in_doubt, rps=300, lease=SHORT))
@@ -100,26 +107,26 @@ def test_when_its_machine_is_lost_nothing_else_is(
     end = plant.machine("c").run(plant.run("--in-doubt", in_doubt), code=0 if in_doubt == "resend" else 3)
     assert re.search(r"waiting \d+ s for the lease of pid \d+ on ", end.err)
     summary, arrived = end.require_closed_book(), times(bodies(sandbox))
-    doubts = {plant.number(row, EACH) for row in plant.doubts()}
+    doubts = {plant.number(row, MANY) for row in plant.doubts()}
     assert summary["in_doubt"] >= len(doubts) > 0
     assert {n for n, count in arrived.items() if count > 1} <= doubts
     if in_doubt == "resend":
-        assert set(arrived) == set(range(OBJECTS * EACH))
+        assert set(arrived) == set(range(OBJECTS * MANY))
     else:
         assert twice(arrived) == 0
-        assert set(range(OBJECTS * EACH)) - set(arrived) <= doubts
+        assert set(range(OBJECTS * MANY)) - set(arrived) <= doubts
         assert summary["dead_lettered"] == {"in_doubt": len(doubts)}
 
 
 def test_a_restart_moves_the_old_checkpoint_aside(plant: Plant, sandbox: SandboxProcess) -> None:
     machine = plant.machine("a")
-    machine.run(plant.run("--limit", "500"), code=4)
+    machine.run(plant.run("--limit", "300"), code=4)
     end = plant.machine("b").run(plant.run("--restart"))
     assert end.require_closed_book()["records"]["delivered"] == OBJECTS * EACH
-    assert "--restart: 500 records that the old job has delivered are sent again" in end.err
+    assert "--restart: 300 records that the old job has delivered are sent again" in end.err
     (aside,) = [name for name in plant.state() if name.startswith("nightly.ckpt.20") and name.endswith("Z")]
     with plant.opened(f"s3://{plant.bucket}/state/{aside}") as old:
-        assert old.store.tallies()["delivered"][""] == 500
+        assert old.store.tallies()["delivered"][""] == 300
 
 
 def test_what_is_not_there_is_not_begun_where_it_must_resume(plant: Plant, sandbox: SandboxProcess) -> None:
@@ -130,8 +137,8 @@ def test_what_is_not_there_is_not_begun_where_it_must_resume(plant: Plant, sandb
 
 def test_a_checkpoint_that_is_gone_is_not_begun_anew_unasked(plant: Plant, sandbox: SandboxProcess) -> None:
     machine = plant.machine("a")
-    machine.run(plant.run("--limit", "500"), code=4)
+    machine.run(plant.run("--limit", "300"), code=4)
     plant.server.client().delete_object(Bucket=plant.bucket, Key="state/nightly.ckpt")
     end = machine.run(plant.run(), code=2)
     assert f"{plant.checkpoint} is not there, but this machine has sent from it" in end.err
-    assert len(times(bodies(sandbox))) == 500
+    assert len(times(bodies(sandbox))) == 300

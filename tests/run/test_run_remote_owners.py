@@ -10,6 +10,7 @@ from tests.support.archives import message
 from tests.support.arrivals import bodies, most_in_any_second, times, twice
 from tests.support.machines import SHORT, Plant
 from tests.support.processes import Finished, wait_until
+from tests.support.s3_proxy import S3Proxy
 from tests.support.s3_server import S3Server
 from tests.support.sandbox_process import SandboxProcess
 
@@ -96,6 +97,26 @@ def test_two_jobs_of_a_workspace_never_exceed_its_quota_together(plant: Plant, s
     assert all(f"share of the workspace's quota: {RPS / 2:g} of {RPS} requests a second" in end.err for end in ends)
     assert sandbox.stats()["peak_per_second"] <= RPS
     assert most_in_any_second(line["at"] for line in sandbox.received()) <= RPS
+
+
+def test_a_store_that_goes_away_stops_the_run_before_its_lease_ends(plant: Plant, sandbox: SandboxProcess) -> None:
+    """Nobody could tell whether another machine goes on; when the store is back, the same command does."""
+    machine = plant.machine("a")
+    with S3Proxy(plant.server.url) as proxy:
+        state = ("--state-endpoint-url", proxy.url)
+        with machine.running(plant.run(*state, rps=SLOW, lease=SHORT)) as process:
+            wait_until(lambda: sandbox.stats()["attempts"] >= 10, process)
+            proxy.refuse()
+            end = Finished(process)
+        assert end.code == 1
+        assert "cannot renew the lease of" in end.summary["reason"]
+        assert f"{proxy.url} cannot be reached" in end.summary["reason"]
+        assert len(times(bodies(sandbox))) < COUNT
+        proxy.listen()
+        summary = machine.run(plant.run(*state)).require_closed_book()
+    arrived = times(bodies(sandbox))
+    assert set(arrived) == set(range(COUNT))
+    assert twice(arrived) <= summary["in_doubt"]
 
 
 def test_a_store_that_cannot_be_reached_or_refuses_is_named(plant: Plant, sandbox: SandboxProcess) -> None:
