@@ -17,6 +17,8 @@ from replay_cli.ledger.store import Store
 if TYPE_CHECKING:
     from replay_cli.remote.manifest import Manifest
 
+_SHORTEST, _LONGEST = 3.0, 3600.0
+"""Seconds of a lease."""
 _LOOKS = 3
 """A snapshot may be replaced by the next one while it is looked for."""
 
@@ -89,9 +91,11 @@ def state_from(values: Mapping[str, Any]) -> StateOptions:
     """Make of the values of `state_options` how a checkpoint on S3 is reached and kept.
 
     Raises:
-        UsageError: a URL is none, or has a secret in it.
+        UsageError: a URL is none, or has a secret in it, or a lease is too short to be renewed, or too long.
     """
     every, lease = values.get("push_every", USUAL.push_every), values.get("lease", USUAL.lease)
+    if not _SHORTEST <= lease <= _LONGEST:
+        raise UsageError(f"--lease {lease:g}s: use {_SHORTEST:g}s to {_LONGEST / 60:g}m")
     return StateOptions(state_s3(values), every, lease)
 
 

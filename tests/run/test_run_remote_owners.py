@@ -45,37 +45,6 @@ def test_a_checkpoint_is_refused_until_it_is_given_back(plant: Plant, sandbox: S
     assert times(bodies(sandbox)).total() == COUNT
 
 
-def test_an_owner_that_slept_beyond_its_lease_sends_nothing_more(plant: Plant, sandbox: SandboxProcess) -> None:
-    """Another machine goes on meanwhile; the one that wakes says who, and leaves the checkpoint alone."""
-    with plant.machine("a").running(plant.run(rps=RPS, lease=SHORT)) as sleeper:
-        wait_until(lambda: sandbox.stats()["attempts"] >= 100, sleeper)
-        sleeper.send_signal(signal.SIGSTOP)
-        other = plant.machine("b")
-        with other.running(plant.run(rps=RPS)) as successor:
-            before = settled(sandbox)
-            wait_until(lambda: sandbox.stats()["attempts"] >= before + 50, successor)
-            sleeper.send_signal(signal.SIGCONT)
-            woken, end = Finished(sleeper), Finished(successor)
-    assert (woken.code, end.code) == (1, 0), woken.err
-    assert woken.summary["state"] == "failed"
-    assert re.search("the lease of|has taken .* over", woken.summary["reason"])
-    assert "run the same command again" in woken.summary["reason"]
-    # One may have passed the gate when the process was stopped, and goes out when it wakes.
-    assert woken.summary["run"]["requests"]["attempts"] <= before + 1
-    summary, arrived = end.require_closed_book(), times(bodies(sandbox))
-    assert set(arrived) == set(range(COUNT))
-    assert twice(arrived) <= summary["in_doubt"]
-    assert "already complete" in other.run(plant.run()).require_closed_book()["reason"]
-
-
-def settled(sandbox: SandboxProcess) -> int:
-    """How many attempts there were, once no more come."""
-    seen = -1
-    while (now := int(sandbox.stats()["attempts"])) != seen:
-        seen = now
-    return now
-
-
 def test_two_jobs_of_a_workspace_never_exceed_its_quota_together(plant: Plant, sandbox: SandboxProcess) -> None:
     """On two machines, with checkpoints of their own; each has its share while both are there."""
     many = 20 * RPS
@@ -124,5 +93,7 @@ def test_a_store_that_cannot_be_reached_or_refuses_is_named(plant: Plant, sandbo
     nowhere = machine.run(plant.run("--state-endpoint-url", "http://127.0.0.1:9"), code=1)
     assert "http://127.0.0.1:9 cannot be reached" in nowhere.err
     stranger = machine.run(plant.run(), code=1, AWS_SECRET_ACCESS_KEY="wrong")
+    for lease in (1, 7200):
+        assert "--lease" in machine.run(plant.run(lease=lease), code=2).err
     assert "the secret access key does not belong to the access key id" in stranger.err
     assert sandbox.stats()["attempts"] == 0

@@ -1,13 +1,14 @@
 """A job that runs night after night with its checkpoint on S3, while its archive grows and its machines die."""
 
 import random
+import re
 import signal
 from collections.abc import Callable
 from typing import Any
 
 from tests.support.archives import message
 from tests.support.arrivals import bodies, times, twice
-from tests.support.machines import SHORT, Machine, Plant
+from tests.support.machines import SHORT, Doubt, Machine, Plant
 from tests.support.processes import Finished, wait_until
 from tests.support.sandbox_process import SandboxProcess
 
@@ -57,10 +58,13 @@ class Nights:
         self._finish()
 
     def killed_twice(self) -> None:
+        """The copy on the machine goes on: nothing is in doubt but what was on its way."""
         self._grow()
+        before = set(self._plant.doubts()) if self.kills else set[Doubt]()
         for _ in range(2):
             self._kill()
         self._finish()
+        assert {doubt.cause for doubt in set(self._plant.doubts()) - before} <= {"interrupted"}
 
     def lost_after_something_came_late(self) -> None:
         """An object comes whose name stands before those that were sent; then the machine dies for good."""
@@ -167,6 +171,8 @@ def race_of_a_sleeper(
             sleeper.send_signal(signal.SIGCONT)
             woken, end = Finished(sleeper), Finished(successor)
     assert (woken.code, end.code) == (1, 0), woken.err + end.err
+    assert woken.summary["state"] == "failed"
+    assert re.search("the lease of .* run the same command again|has taken .* over", woken.summary["reason"])
     # One attempt may have passed the gate when its process was stopped; it goes out when that wakes.
     assert woken.summary["run"]["requests"]["attempts"] <= asleep - before + 1
     arrived = times(bodies(sandbox))
