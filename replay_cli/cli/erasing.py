@@ -16,7 +16,7 @@ from replay_cli.cli.people import Theirs, read_people
 from replay_cli.cli.preparing import preparation
 from replay_cli.cli.remote_checkpoint import open_checkpoint, state_from, state_s3
 from replay_cli.cli.selecting import s3_options
-from replay_cli.cli.session import StateOptions
+from replay_cli.cli.state import StateOptions
 from replay_cli.cli.summarizing import summarize
 from replay_cli.cli.tracing import Looked, Tracing
 from replay_cli.delivery.budget import Allowance

@@ -9,17 +9,18 @@ from typing import TYPE_CHECKING, Union
 
 from rich.console import Console
 
-from replay_cli.cli.session import Keeping, Session
 from replay_cli.custody import AT_HOME, Custody
-from replay_cli.delivery.cap import Cap
 from replay_cli.job import CHECKPOINTS, Job
 from replay_cli.ledger.lock import checkpoint_lock
 from replay_cli.ledger.store import Store
-from replay_cli.replay import Replay
 from replay_cli.report.summary import Summary
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # what only annotations need, and is slow to import: `status` is to be instant
+    from replay_cli.cli.session import Session
+    from replay_cli.cli.state import Keeping
+    from replay_cli.delivery.cap import Cap
     from replay_cli.remote.place import Place
+    from replay_cli.replay import Replay
 
 Where = Union[Path, "Place"]  # a name in quotes takes no `|`
 """A checkpoint as the command line names it."""
@@ -53,7 +54,7 @@ class Home:
     def keep_old(self) -> None:
         """Keep the old checkpoint elsewhere too, before a new one takes its name."""
 
-    def ready(self, job: Job, session: Session) -> None:
+    def ready(self, job: Job, session: "Session") -> None:
         """Make the checkpoint safe as it is, and take a share of the workspace's quota: now it is sent.
 
         Raises:
@@ -61,7 +62,7 @@ class Home:
         """
 
     @asynccontextmanager
-    async def watch(self, replay: Replay, cap: Cap) -> AsyncIterator[None]:
+    async def watch(self, replay: "Replay", cap: "Cap") -> AsyncIterator[None]:
         """Look after the checkpoint and the rate while a run is on."""
         yield
 
@@ -92,7 +93,7 @@ def working_file(where: Where) -> Path:
 
 
 @contextmanager
-def home_of(where: Where, job: Job, session: Keeping, console: Console) -> Iterator[Home]:
+def home_of(where: Where, job: Job, session: "Keeping", console: Console) -> Iterator[Home]:
     """Give the home of a job's checkpoint; of one on S3, it is ours from here to the end.
 
     Raises:

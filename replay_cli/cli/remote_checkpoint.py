@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from replay_cli.archive import S3Options
 from replay_cli.cli.home import Where
 from replay_cli.cli.selecting import s3_options
-from replay_cli.cli.session import USUAL, StateOptions
+from replay_cli.cli.state import USUAL, StateOptions
 from replay_cli.errors import FatalError, UsageError
 from replay_cli.ledger.lock import is_locked
 from replay_cli.ledger.store import Store

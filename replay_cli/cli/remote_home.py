@@ -20,7 +20,8 @@ from replay_cli.cli.interruption import interruptible
 from replay_cli.cli.pushing import Pushing
 from replay_cli.cli.quota import Quota
 from replay_cli.cli.remote_custody import RemoteCustody
-from replay_cli.cli.session import Keeping, Session
+from replay_cli.cli.session import Session
+from replay_cli.cli.state import Keeping
 from replay_cli.cli.working_copy import custodian, put_in_place, refuse_orphan, remove
 from replay_cli.delivery.cap import Cap
 from replay_cli.errors import FatalError, PausedError, ReplayError

@@ -3,11 +3,12 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 from replay_cli.archive import S3Options, Source
 from replay_cli.cli.destination import Destination
 from replay_cli.cli.listing import Listing
+from replay_cli.cli.state import USUAL, StateOptions
 from replay_cli.cli.telling import Telling
 from replay_cli.delivery.budget import Allowance
 from replay_cli.job import Job
@@ -19,29 +20,6 @@ from replay_cli.preparation import Preparation
 from replay_cli.settlement import Work
 
 Pages = Iterator[Sequence[ArchiveObject]]
-
-
-class StateOptions(NamedTuple):
-    """How a checkpoint on S3 is reached and kept: seconds between two pushes, and seconds that a lease lasts."""
-
-    s3: S3Options = S3Options()
-    push_every: float = 30.0
-    lease: float = 30.0
-
-
-USUAL = StateOptions()
-
-
-class Keeping(Protocol):
-    """What there is to know to take a checkpoint: how it is reached, and whether it is to begin anew."""
-
-    @property
-    def state(self) -> StateOptions:
-        """How it is reached and kept."""
-
-    @property
-    def restart(self) -> bool:
-        """Whether what is there is moved aside."""
 
 
 @dataclass(frozen=True, slots=True)
