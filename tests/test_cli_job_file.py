@@ -128,6 +128,14 @@ def test_options_of_other_commands_are_left_to_them(tmp_path: Path) -> None:
     assert job.defaults(COMMANDS["check"]) == {}
 
 
+def test_what_a_look_at_the_job_shows_is_not_said_by_its_file(tmp_path: Path) -> None:
+    """`--in-doubt` is a flag of `status`, and something else in a job."""
+    job = load(tmp_path, 'in-doubt = "dead-letter"\njson = true\n')
+    assert job.defaults(COMMANDS["status"]).keys() == {"checkpoint"}
+    assert job.defaults(COMMANDS["run"])["in_doubt"] == "dead-letter"
+    assert refused(tmp_path, 'watch = "5s"').startswith("FILE line 1: watch stands on the command line only")
+
+
 def test_the_job_is_the_same_wherever_the_command_runs(tmp_path: Path) -> None:
     """Its memory lies beside its file, under the file's name or the one that it says."""
     assert load(tmp_path, "").checkpoint() == f"{tmp_path}/.replay/nightly.ckpt"
@@ -433,6 +441,31 @@ def test_an_environment_that_would_make_the_same_of_all_routes_is_refused(tmp_pa
     end = replay_here(tmp_path, "run", "--job", "nightly.toml", REPLAY_RUN_API="classic")
     assert end.code == 2
     assert "--api is in the environment, and route shop has one of its own" in end.err
+
+
+def test_an_environment_that_would_send_a_route_elsewhere_is_refused(tmp_path: Path) -> None:
+    """A region takes the place of an endpoint, whatever they are called."""
+    text = '[[route]]\nsources = ["a"]\nendpoint = "https://api-02.example"\n'
+    written(tmp_path, JOB + "live-destination = false\n" + text)
+    end = replay_here(tmp_path, "run", "--job", "nightly.toml", REPLAY_RUN_REGION="DC_03")
+    assert end.code == 2
+    assert "--region is in the environment, and route a has one of its own" in end.err
+
+
+@pytest.mark.parametrize(("accepted", "code"), [("4", 3), ("3", 4), ("3,4", 0)])
+def test_what_is_accepted_of_one_route_hides_nothing_of_another(
+    accepted: str, code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    codes = iter([4, 3])
+
+    def end_with_the_next(*_: object) -> None:
+        raise click.exceptions.Exit(next(codes))
+
+    monkeypatch.setattr("replay_cli.cli.running.run_job", end_with_the_next)
+    (tmp_path / "logs" / "segment-logs" / "a" / "1740787200000").mkdir(parents=True)
+    (tmp_path / "logs" / "segment-logs" / "a" / "1740787200000" / "a.gz").touch()
+    written(tmp_path, JOB + "live-destination = false\n" + ROUTED)
+    assert replay_here(tmp_path, "run", "--job", "nightly.toml", "--ok-exit", accepted).code == code
 
 
 def test_a_crontab_line_asks_nothing_and_a_route_is_told_what_is_its_own(

@@ -23,12 +23,16 @@ _WITH_MOENGAGE = (Fate.SENT, Fate.PERHAPS_SENT, Fate.SENT_IN_PART, Fate.IN_DOUBT
 
 
 class Erased(NamedTuple):
-    """What an erasure came to: texts of dead letters, records that were parked, details of examples."""
+    """What an erasure came to: texts of dead letters, records that were parked, details of examples.
+
+    `in_settings` tells that the job's settings name them.
+    """
 
     dead_letters: int
     parked: int
     examples: int
     looked: Looked
+    in_settings: bool = False
 
 
 def tell_of(
@@ -47,7 +51,7 @@ def tell_of(
         "records": {fate.value: by_fate.get(fate, 0) for fate in _WITH_MOENGAGE},
         "looked_through": len(erased.looked.through),
         "not_looked_through": erased.looked.not_through,
-        "notes": [*_not_covered(where), *_notes(store, values)],
+        "notes": [*_not_covered(where, erased), *_notes(store, values)],
         "output": None if output is None else str(output),
     }
     if output is not None:
@@ -83,11 +87,13 @@ def _lines(document: Mapping[str, Any]) -> Iterator[str]:
         yield f"list: {document['output']}"
 
 
-def _not_covered(where: Where) -> Iterator[str]:
+def _not_covered(where: Where, erased: Erased) -> Iterator[str]:
     """Say what may hold something of theirs still."""
     yield "not covered: reports written before, copies of the checkpoint, the archives, and MoEngage itself"
     if not isinstance(where, Path):
         yield "not covered: what other machines have that ran this job (.replay/s3), and versions that the bucket keeps"
+    if erased.in_settings:
+        yield "not covered: the settings of the job name them (--user-id, --where): they go with the checkpoint only"
     yield from (f"not covered: {path}" for path in _moved_aside(working_file(where)))
 
 

@@ -20,7 +20,7 @@ from replay_cli.cli.state import StateOptions
 from replay_cli.cli.summarizing import summarize
 from replay_cli.cli.tracing import Looked, Tracing
 from replay_cli.delivery.budget import Allowance
-from replay_cli.errors import FatalError, UsageError
+from replay_cli.errors import FatalError, PausedError, UsageError
 from replay_cli.job import Job, dead_letter_path
 from replay_cli.ledger.dead_letters import DeadLetterFile
 from replay_cli.ledger.lock import checkpoint_lock
@@ -70,7 +70,9 @@ def erase_people(where: Where, values: Mapping[str, Any], given: set[str]) -> No
 
             tracing = Tracing(store, theirs)
             looking = (lambda: _NOTHING_LOOKED_THROUGH) if values["no_scan"] else archives
-            erased = _erase(store, tracing, eraser, looking)
+            erased = _erase(store, tracing, eraser, looking)._replace(
+                in_settings=theirs.are_named_in([job.settings, store.amendments()])
+            )
         tell_of(store, where, erased, len(people), values, console)
     if erased.looked.failure is not None:
         raise FatalError(
@@ -85,14 +87,18 @@ def _taken(where: Where, job: Job, values: Mapping[str, Any], console: Console) 
     Raises:
         FatalError: a run uses it, or it cannot be reached or stored.
     """
-    with home_of(where, job, _Keeping(state_from(values)), console) as home, home.lock():
-        with closing(Store.open(home.path)) as store:
-            home.opened(store)
-            yield store
-            state, reason = run_state(store.runs(), running=False)
-            left = home.leave(store, summarize(store, home.path, state, reason, {}))
-        if left["state"] != state:
-            raise FatalError(f"{home.shown}: {left['reason']}: run the same command again")
+    with (
+        home_of(where, job, _Keeping(state_from(values)), console) as home,
+        home.lock(),
+        closing(Store.open(home.path)) as store,
+    ):
+        home.opened(store)
+        yield store
+        state, reason = run_state(store.runs(), running=False)
+        try:
+            home.put_back(store, summarize(store, home.path, state, reason, {}))
+        except PausedError as error:
+            raise FatalError(str(error)) from error  # S3 still holds what was to be erased
 
 
 @contextmanager

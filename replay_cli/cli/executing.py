@@ -73,8 +73,8 @@ def execute(job: Job, where: Where, session: Session, console: Console) -> Summa
             store = Store.open(home.path)
             stack.callback(store.close)
             home.opened(store)
-            expire_dead_letters(store, home.path, session.keep_dead_letters)
             amended = changes_of(job, store, home.shown, session)
+            expire_dead_letters(store, home.path, session.keep_dead_letters)  # now that it is known to be this job's
             if (warning := no_longer_suppressed(store.pace(), store.tallies(), session.listing)) is not None:
                 tell(console, "no_longer_suppressed", warning, "warning")
             _suppress(store, session, plan.prepare)

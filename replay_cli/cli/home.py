@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import AsyncIterator, Iterator
-from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, closing, contextmanager
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Union
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Union
 from rich.console import Console
 
 from replay_cli.custody import AT_HOME, Custody
+from replay_cli.errors import UsageError
 from replay_cli.job import CHECKPOINTS, Job
 from replay_cli.ledger.lock import checkpoint_lock
 from replay_cli.ledger.store import Store
@@ -24,6 +25,8 @@ if TYPE_CHECKING:  # what only annotations need, and is slow to import: `status`
 
 Where = Union[Path, "Place"]  # a name in quotes takes no `|`
 """A checkpoint as the command line names it."""
+_WORKING_COPIES = "s3"
+"""The folder, beside the checkpoints in files, for copies of those on S3."""
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9._-]+")
 
 
@@ -52,7 +55,7 @@ class Home:
         """Note in a checkpoint that goes on what became of it while it was elsewhere."""
 
     def keep_old(self) -> None:
-        """Keep the old checkpoint elsewhere too, before a new one takes its name."""
+        """Keep the old checkpoint elsewhere too, if there is one, before a new one takes its name."""
 
     def ready(self, job: Job, session: "Session") -> None:
         """Make the checkpoint safe as it is, and take a share of the workspace's quota: now it is sent.
@@ -89,7 +92,19 @@ def working_file(where: Where) -> Path:
     if isinstance(where, Path):
         return where
     name = _NOT_IN_NAMES.sub("-", Path(where.key).name.removesuffix(".ckpt"))[:40]
-    return CHECKPOINTS / "s3" / f"{name}-{sha256(where.uri.encode()).hexdigest()[:8]}.ckpt"
+    return CHECKPOINTS / _WORKING_COPIES / f"{name}-{sha256(where.uri.encode()).hexdigest()[:8]}.ckpt"
+
+
+def _refuse_working_copy(path: Path) -> None:
+    """Refuse the copy of a checkpoint on S3, where nobody would know what was sent from it."""
+    if path.resolve().parts[-3:-1] != (CHECKPOINTS.name, _WORKING_COPIES) or not path.exists():
+        return
+    with closing(Store.open(path, read_only=True)) as store:
+        if store.custodian() is not None:
+            raise UsageError(
+                f"{path} is this machine's copy of a checkpoint on S3, which would not know what is sent from here: "
+                "name that one, as in s3://bucket/state/nightly.ckpt"
+            )
 
 
 @contextmanager
@@ -98,9 +113,10 @@ def home_of(where: Where, job: Job, session: "Keeping", console: Console) -> Ite
 
     Raises:
         FatalError: another run uses it, or it cannot be reached.
-        UsageError: it is another job's.
+        UsageError: it is another job's, or the file is this machine's copy of one on S3.
     """
     if isinstance(where, Path):
+        _refuse_working_copy(where)
         yield Home(where)
         return
     from replay_cli.cli.remote_home import keep

@@ -8,7 +8,7 @@ from typing import NamedTuple, NoReturn
 
 import click
 
-from replay_cli.cli.options.grouped import OUTPUT, GroupedOption
+from replay_cli.cli.options.grouped import OUTPUT, SHOW, GroupedOption
 from replay_cli.cli.options.job import JOB, ExitCodes
 from replay_cli.cli.options.types import Duration, Instant, MessageCount, MostDeadLetters, Rate
 from replay_cli.cli.toml_file import Entry
@@ -45,6 +45,8 @@ class Keys(NamedTuple):
             _refuse_unknown(key, entry, [name for name in self.parameters if name not in JOB])
         if key in JOB:
             entry.refuse(f"{key} stands on the command line only; to build on another file, use extends")
+        if all(_is_of_one_look(each) for each in self._of(key)):
+            entry.refuse(f"{key} stands on the command line only: it says what is shown, not what the job is")
         if any(isinstance(each, GroupedOption) and not each.allow_from_autoenv for each in self._of(key)):
             entry.refuse(f"{key} stands on the command line only: it is meant for one run, not for every one")
 
@@ -88,8 +90,17 @@ def named_parameters(command: click.Command) -> Iterator[tuple[str, click.Parame
 
 
 def takes(command: click.Command, parameter: click.Parameter) -> bool:
-    """Tell whether a command does as the job file says by a parameter: only who does the job writes its files."""
+    """Tell whether a command does as the job file says by a parameter: only who does the job writes its files.
+
+    What a look at the job shows is not the job's affair, though an option of the job's may have the same name.
+    """
+    if _is_of_one_look(parameter):
+        return False
     return command.name in _WORKING or getattr(parameter, "group", None) != OUTPUT
+
+
+def _is_of_one_look(parameter: click.Parameter) -> bool:
+    return getattr(parameter, "group", None) == SHOW
 
 
 def _refuse_unknown(key: str, entry: Entry, known: Sequence[str]) -> NoReturn:

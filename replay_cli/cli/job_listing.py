@@ -84,14 +84,16 @@ def _rows(file: Path, commands: Mapping[str, click.Command]) -> Iterator[Row]:
 def _row(job: JobFile, route: Route | None) -> Row:
     place = job.checkpoint(route)
     row = Row(job.path, job.name, None if route is None else route.name, place, NEW, "never run")
-    if not place.startswith(_REMOTE) and not Path(place).exists():
-        return row
     try:
+        if not place.startswith(_REMOTE) and not Path(place).exists():
+            return row
         reach = state_s3({key.replace("-", "_"): value for key, value in job.values.items()})
         with open_checkpoint(place, reach) as seen:
             return _looked_at(row, seen)
     except ReplayError as error:
         return row._replace(state=UNKNOWN, reason=str(error))
+    except OSError as error:  # its folder is another user's, or its name is too long
+        return row._replace(state=UNKNOWN, reason=f"{place} cannot be looked at: {error.strerror}")
 
 
 def _looked_at(row: Row, seen: Seen) -> Row:

@@ -187,8 +187,8 @@ def begin_job(job: Job, home: Home, session: Session) -> Store:
     path = home.path
     if session.must_resume:
         raise UsageError(f"{home.shown}: there is no such checkpoint, and --must-resume forbids to begin a new job")
+    home.keep_old()
     if path.exists():
-        home.keep_old()
         # Opened and closed once, so that SQLite folds its write-ahead log into the file that is moved.
         Store.open(path).close()
     # With the dead letters of a job whose checkpoint somebody removed, and a log that is being read.

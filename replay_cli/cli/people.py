@@ -66,6 +66,13 @@ class Theirs:
             return NO_MESSAGE if any(map(self._has, _words(record))) else None
         return message if self._reason_against(message) is not None or self._is_mapped_to(message) else None
 
+    def are_named_in(self, settings: object) -> bool:
+        """Tell whether a job's settings, as they are stored, name some of them: a selection by user, a condition."""
+        if isinstance(settings, str):
+            return self._has(person(settings)) or any(map(self._has, _words(settings.encode(errors="replace"))))
+        parts = settings.values() if isinstance(settings, dict) else settings if isinstance(settings, list) else ()
+        return any(map(self.are_named_in, parts))
+
     def _is_mapped_to(self, message: Message) -> bool:
         try:
             return names(self._map(message), self._has)

@@ -22,7 +22,7 @@ from replay_cli.cli.quota import Quota
 from replay_cli.cli.remote_custody import RemoteCustody
 from replay_cli.cli.session import Session
 from replay_cli.cli.state import Keeping
-from replay_cli.cli.working_copy import custodian, put_in_place, refuse_orphan, remove
+from replay_cli.cli.working_copy import custodian, note_custodian, put_in_place, refuse_orphan, remove
 from replay_cli.delivery.cap import Cap
 from replay_cli.errors import FatalError, PausedError, ReplayError
 from replay_cli.job import Job
@@ -30,7 +30,7 @@ from replay_cli.ledger.lock import checkpoint_lock
 from replay_cli.ledger.store import Store
 from replay_cli.remote.bucket import Bucket
 from replay_cli.remote.keeper import Keeper
-from replay_cli.remote.manifest import JobIdentity, Manifest
+from replay_cli.remote.manifest import JobIdentity, Manifest, Snapshot
 from replay_cli.remote.place import Place
 from replay_cli.remote.share import EVERY, Share
 from replay_cli.replay import Replay
@@ -130,10 +130,12 @@ class RemoteHome(Home):
 
         Raises:
             UsageError: the checkpoint is gone, and this machine has sent from it.
-            FatalError: it cannot be fetched.
+            FatalError: it cannot be fetched, and is not to be moved aside.
         """
         previous, ours = self._keeper.previous, custodian(self.path)
         if previous is not None and ours == previous.owner.id:
+            # At once: whoever comes after a run that ends before it opens this copy must know it for the newest.
+            note_custodian(self.path, self._keeper.owner_id)
             self._say(f"checkpoint {self.shown}: nobody had it since this machine, whose copy goes on: {self.path}")
         elif previous is None or previous.snapshot is None:
             self._say(f"checkpoint {self.shown}: a new one")
@@ -141,12 +143,20 @@ class RemoteHome(Home):
                 refuse_orphan(self.path, self.shown)
                 remove(self.path)
         else:
-            fetched = self.path.with_name(self.path.name + ".fetched")
-            self._keeper.fetch(fetched)
-            put_in_place(fetched, self.path)
+            try:
+                self._fetch(previous, previous.snapshot)
+            except FatalError as error:
+                if not restart:
+                    raise
+                self._say(f"the old checkpoint is of no use any more: {error}")
             self._lost = None if restart else previous
-            age = duration(max(0.0, self._keeper.owner.since - previous.snapshot.at))
-            self._say(f"checkpoint {self.shown}: stored {age} ago by {previous.owner.shown}")
+
+    def _fetch(self, previous: Manifest, snapshot: Snapshot) -> None:
+        fetched = self.path.with_name(self.path.name + ".fetched")
+        self._keeper.fetch(fetched)
+        put_in_place(fetched, self.path)
+        age = duration(max(0.0, self._keeper.owner.since - snapshot.at))
+        self._say(f"checkpoint {self.shown}: stored {age} ago by {previous.owner.shown}")
 
     def opened(self, store: Store) -> None:
         """Note what may have been sent since the checkpoint was stored, where its machine is lost; now it is ours."""

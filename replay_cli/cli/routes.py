@@ -14,7 +14,7 @@ from replay_cli.cli.job_file import DESTINATIONS, Errand, JobFile
 from replay_cli.cli.job_keys import CHECKPOINT, suggestion
 from replay_cli.cli.job_routes import Route
 from replay_cli.cli.live import answer, require_told
-from replay_cli.cli.options.grouped import ARGUMENTS, ROUTE, GroupedOption
+from replay_cli.cli.options.grouped import ACCEPTED, ARGUMENTS, ROUTE, GroupedOption
 from replay_cli.errors import ReplayError, UsageError
 from replay_cli.report.summary import EXIT_FAILED, EXIT_INCOMPLETE, EXIT_OK, EXIT_PAUSED, EXIT_SIGNALS, EXIT_USAGE
 from replay_cli.report.terminal import error_console, print_json, printable
@@ -130,8 +130,10 @@ def _require_own(context: click.Context, route: Route, given: set[str]) -> None:
         if name in given:
             what = "sources" if name == "source_id" else "a checkpoint"
             raise UsageError(f"{_named(context, name)}: each route of the job file has {what} of its own: leave it out")
-    for key in route.values:
-        name = key.replace("-", "_")
+    own = {key.replace("-", "_") for key, value in route.values.items() if value is not False}
+    if own & DESTINATIONS:
+        own |= DESTINATIONS  # any of them would take the place of the route's
+    for name in sorted(own & context.params.keys()):
         if context.get_parameter_source(name) is ParameterSource.ENVIRONMENT:
             raise UsageError(
                 f"{_named(context, name)} is in the environment, and route {route.name} has one of its own: leave one "
@@ -163,7 +165,8 @@ def _go(contexts: Sequence[click.Context], invoke: Invoke, *, as_json: bool) -> 
             break
     if as_json:
         print_json({"routes": {name: each.document for name, each in done.items()}})
-    codes = {each.code for each in done.values()}
+    accepted = contexts[0].meta.get(ACCEPTED, ())  # of each route: the pause of one must not hide what another one says
+    codes = {EXIT_OK if each.code in accepted else each.code for each in done.values()}
     raise click.exceptions.Exit(next((code for code in _ORDER if code in codes), EXIT_FAILED))
 
 

@@ -6,6 +6,7 @@ import click
 
 from replay_cli.cli.options import (
     CHECKPOINT,
+    SHOW,
     Duration,
     GroupedCommand,
     job_options,
@@ -18,7 +19,6 @@ from replay_cli.cli.options.state import reach_options
 if TYPE_CHECKING:
     from replay_cli.cli.home import Where
 
-SHOW = "What to show"
 EVERY = 2.0
 """Seconds between two looks, where `--watch` does not say it."""
 EXAMPLES = (

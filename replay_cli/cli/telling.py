@@ -55,7 +55,8 @@ class Telling:
         self.job: str | None = None
         self._events = events_of(console)
         self.run = new_run() if self._events is None else self._events.run
-        self._metrics_file = metrics_file
+        self._wanted_file = metrics_file
+        self._metrics_file: Path | None = None
         self._messenger = messenger
         self._standing = Standing()
         self._why_stalled = ""
@@ -82,7 +83,8 @@ class Telling:
         Raises:
             UsageError: the metrics must not, or cannot, be written where they were asked for.
         """
-        _require_metrics_file(self._metrics_file, sources)
+        _require_metrics_file(self._wanted_file, sources)
+        self._metrics_file = self._wanted_file  # not before: whatever it is, it might be what is read
         self.job, self._checkpoint = job, checkpoint
         if self._events is not None:
             self._events.job = job

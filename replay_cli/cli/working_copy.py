@@ -22,6 +22,12 @@ def custodian(path: Path) -> str | None:
         return store.custodian() or ""
 
 
+def note_custodian(path: Path, owner: str) -> None:
+    """Note that a working copy goes on as it is, with this owner of the checkpoint."""
+    with closing(Store.open(path)) as store:
+        store.set_custodian(owner)
+
+
 def was_used(path: Path) -> bool:
     """Tell whether a run has begun to send from the working copy."""
     if not path.exists():

@@ -129,7 +129,7 @@ def apply_message_ids(db: sqlite3.Connection, group: Group) -> None:
     for object_id, ordinal, old_object, old_ordinal in group.taken_over:
         for table in ("in_doubt", "settled_part"):
             db.execute(
-                f"UPDATE {table} SET object = ?, ordinal = ? WHERE object = ? AND ordinal = ?",  # noqa: S608
+                f"UPDATE {table} SET object = ?, ordinal = ? WHERE object = ? AND ordinal = ?",  # noqa: S608 # constants of ours
                 (object_id, ordinal, old_object, old_ordinal),
             )
         db.execute("DELETE FROM carried WHERE object = ? AND ordinal = ?", (old_object, old_ordinal))
@@ -142,12 +142,12 @@ def _forget(db: sqlite3.Connection, object_id: int) -> None:
     """Forget the message ids of an object that is complete, and all of its earlier versions but their book."""
     versions = "(SELECT id FROM object WHERE uri = (SELECT uri FROM object WHERE id = ?))"
     db.execute(
-        f"DELETE FROM settled_part WHERE (object, ordinal) IN (SELECT object, ordinal FROM carried "  # noqa: S608
+        f"DELETE FROM settled_part WHERE (object, ordinal) IN (SELECT object, ordinal FROM carried "  # noqa: S608 # constants of ours
         f"WHERE object IN {versions})",
         (object_id,),
     )
     for table in ("carried", "message_id"):
-        db.execute(f"DELETE FROM {table} WHERE object IN {versions}", (object_id,))  # noqa: S608
+        db.execute(f"DELETE FROM {table} WHERE object IN {versions}", (object_id,))  # noqa: S608 # constants of ours
 
 
 # -- a new version --------------------------------------------------------------------------------------------
@@ -157,7 +157,7 @@ def earlier_versions(db: sqlite3.Connection, uris: Sequence[str] | None = None) 
     """Return the objects that have earlier versions, by uri: of all, or of some."""
     some = "" if uris is None else f"AND uri IN ({', '.join('?' * len(uris))})"
     rows = db.execute(
-        f"SELECT uri, max(watermark) FROM object WHERE state = 'replaced' {some} GROUP BY uri",  # noqa: S608
+        f"SELECT uri, max(watermark) FROM object WHERE state = 'replaced' {some} GROUP BY uri",  # noqa: S608 # constants of ours
         uris or (),
     )
     return {uri: Earlier(extent) for uri, extent in rows}
@@ -231,7 +231,7 @@ def _drop_followers(db: sqlite3.Connection, object_id: int, unsettled: set[int])
         ordinals.setdefault(number, set()).add(ordinal)
     followers = {number: its for number, its in ordinals.items() if not its & kept}
     for table in ("parked", "parked_lane", "parked_record"):
-        db.executemany(f"DELETE FROM {table} WHERE id = ?", [(number,) for number in followers])  # noqa: S608
+        db.executemany(f"DELETE FROM {table} WHERE id = ?", [(number,) for number in followers])  # noqa: S608 # constants of ours
     return set().union(*followers.values())
 
 
@@ -269,7 +269,7 @@ def _let_go_first(db: sqlite3.Connection, object_id: int) -> None:
     numbers = db.execute("SELECT id FROM parked WHERE object = ?", (object_id,)).fetchall()
     for table in ("parked", "parked_lane"):
         db.executemany(
-            f"UPDATE {table} SET rank = ? WHERE id = ?",  # noqa: S608
+            f"UPDATE {table} SET rank = ? WHERE id = ?",  # noqa: S608 # constants of ours
             [(place << _BASE_RANK, number) for (number,) in numbers],
         )
 
@@ -283,11 +283,11 @@ def sent_before(db: sqlite3.Connection, object_id: int) -> SentBefore:
     earlier = [number for (number,) in db.execute(*versions)]
     places = ", ".join("?" * len(earlier))
     (most,) = db.execute(
-        f"SELECT coalesce(sum(length(hashes)), 0) / {HASH_BYTES} FROM message_id WHERE object IN ({places})",  # noqa: S608
+        f"SELECT coalesce(sum(length(hashes)), 0) / {HASH_BYTES} FROM message_id WHERE object IN ({places})",  # noqa: S608 # constants of ours
         earlier,
     ).fetchone()
     before = SentBefore(most)
-    kept = f"SELECT hashes FROM message_id WHERE object IN ({places})"  # noqa: S608
+    kept = f"SELECT hashes FROM message_id WHERE object IN ({places})"  # noqa: S608 # constants of ours
     for (hashes,) in db.execute(kept, earlier):
         for number in array("Q", hashes):
             if number:
@@ -297,7 +297,7 @@ def sent_before(db: sqlite3.Connection, object_id: int) -> SentBefore:
         for index, number in enumerate(array("Q", hashes)):
             if _has(left_out, index):
                 before.known.take(number)
-    open_ = f"SELECT object, ordinal, hash FROM carried WHERE object IN ({places}) ORDER BY object, ordinal"  # noqa: S608
+    open_ = f"SELECT object, ordinal, hash FROM carried WHERE object IN ({places}) ORDER BY object, ordinal"  # noqa: S608 # constants of ours
     for old_object, ordinal, hash_ in db.execute(open_, earlier).fetchall():
         before.carry(number_of(hash_), _carried(db, old_object, ordinal))
     return before

@@ -71,7 +71,7 @@ class Erasing(Registry):
             return
         with self._erasing():
             self._db.execute(
-                f"UPDATE dead_letter SET form = {Form.ERASED}, record = x'', detail = '' "  # noqa: S608
+                f"UPDATE dead_letter SET form = {Form.ERASED}, record = x'', detail = '' "  # noqa: S608 # constants of ours
                 "WHERE id IN (SELECT value FROM json_each(?))",
                 (json.dumps(list(numbers)),),
             )

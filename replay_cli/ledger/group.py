@@ -224,7 +224,7 @@ def apply_parked(db: sqlite3.Connection, group: Group) -> None:
     if group.unloaded or group.unparked:
         db.executemany("DELETE FROM loaded WHERE id = ?", [(number,) for number in group.unloaded + group.unparked])
     for table in ("parked", "parked_lane", "parked_record"):
-        db.executemany(f"DELETE FROM {table} WHERE id = ?", [(number,) for number in group.unparked])  # noqa: S608
+        db.executemany(f"DELETE FROM {table} WHERE id = ?", [(number,) for number in group.unparked])  # noqa: S608 # constants of ours
 
 
 def _park(db: sqlite3.Connection, parked: ParkedRequest) -> None:

@@ -41,7 +41,7 @@ def begun(db: sqlite3.Connection, changed: Changed) -> list[ObjectState]:
     """Return what was begun and is not finished, and where changes are to be taken, what was damaged; as begun."""
     states = "('reading', 'damaged')" if changed is Changed.CONTINUE else "('reading')"
     rows = db.execute(
-        f"SELECT {_COLUMNS} FROM object WHERE state IN {states} OR (state = 'waiting' AND place > 0) "  # noqa: S608
+        f"SELECT {_COLUMNS} FROM object WHERE state IN {states} OR (state = 'waiting' AND place > 0) "  # noqa: S608 # constants of ours
         "ORDER BY place, id"
     )
     earlier = changes.earlier_versions(db)
@@ -98,7 +98,7 @@ def register(db: sqlite3.Connection, page: Sequence[Listed], unlisted: set[int])
         The stored bytes of those listed here that wait to be read.
     """
     rows = db.execute(
-        f"SELECT {_COLUMNS} FROM object WHERE state != 'replaced' AND uri IN ({', '.join('?' * len(page))})",  # noqa: S608
+        f"SELECT {_COLUMNS} FROM object WHERE state != 'replaced' AND uri IN ({', '.join('?' * len(page))})",  # noqa: S608 # constants of ours
         [listed.object.uri for listed in page],
     )
     known = {row[1]: _state(row) for row in rows}
@@ -132,7 +132,7 @@ def waiting(db: sqlite3.Connection, limit: int, frontier: tuple[str, str]) -> li
         frontier: (order, uri) of the last object listed: what lies behind it may be preceded by what is not known yet.
     """
     rows = db.execute(
-        f"SELECT {_COLUMNS} FROM object WHERE state = 'waiting' AND place = 0 "  # noqa: S608
+        f"SELECT {_COLUMNS} FROM object WHERE state = 'waiting' AND place = 0 "  # noqa: S608 # constants of ours
         "AND (reading_order, uri) <= (?, ?) ORDER BY reading_order, uri LIMIT ?",
         (*frontier, limit),
     )

@@ -75,8 +75,8 @@ def begin(db: sqlite3.Connection, *, redriven: bool) -> ParkedBefore:
     db.execute("UPDATE parked SET held = 0, failures = 0, spent = 0 WHERE held")
     db.execute("UPDATE parked SET due = 0 WHERE due IS NOT NULL")
     theirs = "id NOT IN (SELECT id FROM loaded)"
-    lanes = dict(db.execute(f"SELECT lane, count(*) FROM parked_lane WHERE {theirs} GROUP BY lane"))  # noqa: S608
-    (requests,) = db.execute(f"SELECT count(*) FROM parked WHERE {theirs}").fetchone()  # noqa: S608
+    lanes = dict(db.execute(f"SELECT lane, count(*) FROM parked_lane WHERE {theirs} GROUP BY lane"))  # noqa: S608 # constants of ours
+    (requests,) = db.execute(f"SELECT count(*) FROM parked WHERE {theirs}").fetchone()  # noqa: S608 # constants of ours
     return ParkedBefore(lanes, requests, *db.execute("SELECT coalesce(max(id), 0) + 1 FROM parked").fetchone())
 
 
@@ -126,7 +126,7 @@ def _is_blocked(db: sqlite3.Connection, number: int) -> bool:
 
 def _take(db: sqlite3.Connection, number: int) -> Returning:
     db.execute("INSERT INTO loaded VALUES (?)", (number,))
-    row = db.execute(f"SELECT {_FIELDS} FROM parked WHERE id = ?", (number,)).fetchone()  # noqa: S608
+    row = db.execute(f"SELECT {_FIELDS} FROM parked WHERE id = ?", (number,)).fetchone()  # noqa: S608 # constants of ours
     # In the order in which they stand in the body, which is that of their times.
     records = db.execute("SELECT ordinal, record FROM parked_record WHERE id = ? ORDER BY rowid", (number,)).fetchall()
     number, rank, object_id, part, method, path, body, users, unit, attempts, doubted, *rest = row

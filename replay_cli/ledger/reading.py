@@ -127,7 +127,7 @@ class Reading:
     def parked_records(self, *, redriven: bool = False) -> int:
         """Return how many records have requests that are parked, of all or of those that were dead letters."""
         which = "WHERE id IN (SELECT id FROM parked WHERE redriven)" if redriven else ""
-        return int(self._value(f"SELECT count(*) FROM (SELECT DISTINCT object, ordinal FROM parked_record {which})"))  # noqa: S608
+        return int(self._value(f"SELECT count(*) FROM (SELECT DISTINCT object, ordinal FROM parked_record {which})"))  # noqa: S608 # constants of ours
 
     def damaged(self) -> list[tuple[str, str]]:
         """Return (uri, what is wrong) of the objects that could not be read to their end."""
@@ -163,7 +163,7 @@ class Reading:
     def amendments(self) -> list[dict[str, Any]]:
         """Return the settings that were changed in mid-job: at (POSIX seconds), reason, setting, before, after."""
         names = ("at", "reason", "setting", "before", "after")
-        rows = self._rows(f"SELECT {', '.join(names)} FROM amendment ORDER BY id")  # noqa: S608
+        rows = self._rows(f"SELECT {', '.join(names)} FROM amendment ORDER BY id")  # noqa: S608 # constants of ours
         return [dict(zip(names, row, strict=True)) for row in rows]
 
     def replies(self) -> dict[str, int]:
@@ -178,7 +178,7 @@ class Reading:
         died = "SELECT object, ordinal, part, attempt, at, 'interrupted' AS cause FROM intent"
         doubts = "SELECT object, ordinal, part, attempt, at, cause FROM in_doubt"
         yield from self._db.execute(
-            "SELECT o.uri, d.ordinal, d.part, d.attempt, d.at, d.cause "  # noqa: S608
+            "SELECT o.uri, d.ordinal, d.part, d.attempt, d.at, d.cause "  # noqa: S608 # constants of ours
             f"FROM ({doubts}{'' if running else f' UNION ALL {died}'}) d JOIN object o ON o.id = d.object ORDER BY d.at"
         )
 

@@ -67,7 +67,7 @@ class Block(NamedTuple):
 def count(db: sqlite3.Connection, which: Which) -> dict[str, int]:
     """Return how many dead letters there are, by reason."""
     text, parameters = which.condition()
-    return dict(db.execute(f"SELECT reason, count(*) FROM dead_letter WHERE {text} GROUP BY 1", parameters))  # noqa: S608
+    return dict(db.execute(f"SELECT reason, count(*) FROM dead_letter WHERE {text} GROUP BY 1", parameters))  # noqa: S608 # constants of ours
 
 
 def blocks(db: sqlite3.Connection, which: Which) -> Iterator[Block]:
@@ -76,7 +76,7 @@ def blocks(db: sqlite3.Connection, which: Which) -> Iterator[Block]:
     seen = (-1, -1)
     while True:
         row = db.execute(
-            f"SELECT object, ordinal FROM dead_letter WHERE {text} AND (object, ordinal) > (?, ?) "  # noqa: S608
+            f"SELECT object, ordinal FROM dead_letter WHERE {text} AND (object, ordinal) > (?, ?) "  # noqa: S608 # constants of ours
             "ORDER BY object, ordinal LIMIT 1",
             [*parameters, *seen],
         ).fetchone()
@@ -93,7 +93,7 @@ def _letters(db: sqlite3.Connection, which: Which, object_id: int, ordinals: ran
     text, parameters = which.condition()
     doubts = "SELECT coalesce(max(attempt), 0) FROM in_doubt d WHERE d.object = l.object AND d.ordinal = l.ordinal"
     rows = db.execute(
-        f"SELECT delivered_parts, id, object, ordinal, reason, max(attempts, ({doubts})), unit, form, record, rank "  # noqa: S608
+        f"SELECT delivered_parts, id, object, ordinal, reason, max(attempts, ({doubts})), unit, form, record, rank "  # noqa: S608 # constants of ours
         f"FROM dead_letter l WHERE {text} AND object = ? AND ordinal >= ? AND ordinal < ? ORDER BY ordinal",
         [*parameters, object_id, ordinals.start, ordinals.stop],
     )

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from replay_cli.errors import FatalError, ReplayError
-from replay_cli.remote.bucket import Bucket
+from replay_cli.remote.bucket import Bucket, ConflictError
 from replay_cli.remote.horizon import Announced, Horizon
 from replay_cli.remote.manifest import JobIdentity, Manifest, Owner, Snapshot
 from replay_cli.remote.place import Place
@@ -179,6 +179,8 @@ class Keeper:
     def set_aside(self, stamp: str) -> Place | None:
         """Copy what was there to a name of its own, and begin with nothing; None when there was nothing.
 
+        A snapshot that is gone is not copied.
+
         Args:
             stamp: what that name has at its end.
 
@@ -190,12 +192,8 @@ class Keeper:
         previous = self.previous
         if previous is None:
             return None
-        aside = Place(self._place.bucket, f"{self._place.key}.{stamp}")
-        before, copied = previous.snapshot, None
-        if before is not None:
-            copied = before._replace(key=f"{aside.key}.{self.owner_id}-0.gz")
-            self._bucket.copy(before.key, copied.key)
-        self._bucket.replace(aside.key, replace(previous, released=True, snapshot=copied).to_bytes(), None)
+        before = previous.snapshot
+        aside = None if before is None else self._copy(previous, before, stamp)
         with self._writer.lock:
             self._writer.manifest = replace(self._writer.manifest, job=self._job, snapshot=None, summary=None)
             self._horizon = Horizon()
@@ -214,6 +212,16 @@ class Keeper:
             with self._writer.lock:
                 self._writer.manifest = replace(self._writer.manifest, summary=summary)
         self._writer.end()
+
+    def _copy(self, previous: Manifest, snapshot: Snapshot, stamp: str) -> Place:
+        aside = Place(self._place.bucket, f"{self._place.key}.{stamp}")
+        copied: Snapshot | None = snapshot._replace(key=f"{aside.key}.{self.owner_id}-0.gz")
+        try:
+            self._bucket.copy(snapshot.key, f"{aside.key}.{self.owner_id}-0.gz")
+        except ConflictError:  # it is gone
+            copied = None
+        self._bucket.replace(aside.key, replace(previous, released=True, snapshot=copied).to_bytes(), None)
+        return aside
 
     def _with_horizon(self, manifest: Manifest) -> Manifest:
         return replace(manifest, announced=self._horizon.batches(), parked=self._horizon.parked())

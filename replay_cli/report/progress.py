@@ -62,7 +62,19 @@ class BarReporter:
         self._progress.refresh()
 
 
-class LineReporter:
+class _Momentary:
+    """A reporter that has nothing to begin or to end."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        return None
+
+
+class LineReporter(_Momentary):
     """One line every few seconds."""
 
     every = LOG_EVERY
@@ -71,21 +83,13 @@ class LineReporter:
         self._console = console
         self._began = time.monotonic()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        return None
-
     def show(self, state: Showable) -> None:
         at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         line = f"{at} {state.fields(time.monotonic() - self._began)}"
         self._console.print(line, soft_wrap=True, highlight=False, markup=False)
 
 
-class EventReporter:
+class EventReporter(_Momentary):
     """An event every few seconds."""
 
     every = EVENT_EVERY
@@ -93,14 +97,6 @@ class EventReporter:
     def __init__(self, events: Events) -> None:
         self._events = events
         self._began = time.monotonic()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        return None
 
     def show(self, state: Showable) -> None:
         self._events.emit("progress", **state.document(time.monotonic() - self._began))

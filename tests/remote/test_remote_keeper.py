@@ -186,6 +186,28 @@ def test_a_checkpoint_is_set_aside_where_it_can_be_taken_again(store: Store, che
     assert (tmp_path / "old").read_bytes() == checkpoint.read_bytes()
 
 
+def test_a_snapshot_that_is_gone_is_not_set_aside(store: Store, checkpoint: Path) -> None:
+    first = store.take()
+    first.push(checkpoint, first.mark(), ((), ()))
+    first.release()
+    snapshot = store.stored.snapshot
+    assert snapshot is not None
+    store.bucket.delete(snapshot.key)
+    aside = store.take(of_any_job=True).set_aside("20250301T000000")
+    assert aside is not None
+    old = read_manifest(store.bucket, aside)
+    assert old is not None
+    assert old[0].snapshot is None
+    assert store.stored.snapshot is None
+
+
+def test_one_that_never_held_anything_becomes_another_jobs(store: Store) -> None:
+    store.take().release()
+    other = JOB._replace(name="weekly")
+    assert store.take(job=other, of_any_job=True).set_aside("20250301T000000") is None
+    assert store.stored.job == other
+
+
 # -- announcing and pushing ----------------------------------------------------------------------------------
 
 

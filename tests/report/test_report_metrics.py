@@ -204,8 +204,21 @@ def test_a_file_that_nobody_would_read_or_that_would_be_read_as_data_is_refused(
     tmp_path: Path, name: str, problem: str
 ) -> None:
     (tmp_path / "source").mkdir()
+    for there in ("job.txt", "source/job.prom"):
+        (tmp_path / there).write_text("what it held")
     with pytest.raises(UsageError, match=problem), telling_from(options(metrics_file=tmp_path / name)) as telling:
         telling.about("j", tmp_path / "j.ckpt", [str(tmp_path / "source")])
+    for there in ("job.txt", "source/job.prom"):
+        assert (tmp_path / there).read_text() == "what it held"
+
+
+def test_no_file_is_written_before_it_is_known_what_is_read(tmp_path: Path) -> None:
+    """Of a command line that contradicts itself nobody knows it: the file may be a part of the archive."""
+    path = tmp_path / "a.prom"
+    path.write_text("what it held")
+    with pytest.raises(UsageError), telling_from(options(metrics_file=path)):
+        raise UsageError("give exactly one of --region, --endpoint and --sandbox")
+    assert path.read_text() == "what it held"
 
 
 def test_a_file_that_cannot_be_written_any_more_is_said_once_and_stops_nothing(

@@ -114,6 +114,7 @@ def test_the_summary_has_the_documented_form() -> None:
             "continued": ["/d"],
             "ignored": 6,
         },
+        "overlap": None,
         "amendments": [{"setting": "strict"}],
         "run": {"elapsed_seconds": 1},
         "elapsed_seconds": 2.346,

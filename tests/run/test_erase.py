@@ -16,8 +16,9 @@ from replay_cli.archive import S3Options
 from replay_cli.archive.disk import DiskSource
 from replay_cli.cli.erase import command
 from replay_cli.cli.people import Theirs, read_people
+from replay_cli.cli.pushing import Pushing
 from replay_cli.cli.remote_checkpoint import open_checkpoint
-from replay_cli.errors import FatalError, UsageError
+from replay_cli.errors import FatalError, PausedError, UsageError
 from replay_cli.ledger.lock import checkpoint_lock
 from replay_cli.ledger.store import Store
 from tests.support.archives import message, write_lines
@@ -234,6 +235,15 @@ def test_what_was_sent_of_theirs_is_listed_with_its_place(troubled: Path, job: P
     assert "not covered: reports written before" in said.err
 
 
+@pytest.mark.parametrize(("who", "is_said"), [(ERASED, True), ("m-x", True), ("somebody-else", False)])
+def test_a_selection_that_names_them_is_said_to_stay(
+    who: str, is_said: bool, tmp_path: Path, sandbox: SandboxProcess, erase: Eraser
+) -> None:
+    write_lines(tmp_path / "logs" / "a.jsonl", [theirs(1), message(2)])
+    run(tmp_path, sandbox, "--user-id", ERASED, "--where", 'messageId != "m-x"')
+    assert ("the settings of the job name them" in erase(tmp_path, who=who).err) is is_said
+
+
 def test_the_list_goes_to_a_file_of_its_owner_only(troubled: Path, erase: Eraser) -> None:
     (troubled / "sent.jsonl").write_text("older")
     (troubled / "sent.jsonl").chmod(0o644)
@@ -339,6 +349,29 @@ def test_a_person_is_erased_from_a_checkpoint_on_s3_and_from_all_beside_it(
     sandbox.faults([])
     redriven = plant.machine("c").run(["redrive", plant.checkpoint, *reach, "--lease", "3s", "--json"])
     assert redriven.require_closed_book()["run"]["records"]["delivered"] == 1
+
+
+def test_what_could_not_be_erased_on_s3_is_an_error(
+    tmp_path: Path, s3_server: S3Server, bucket: str, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where the run before had failed, so that the state of the job does not tell."""
+    for name, value in s3_server.environment().items():
+        monkeypatch.setenv(name, value)
+    plant = Plant(tmp_path, s3_server, bucket, sandbox.url)
+    plant.put("a", [theirs(1)])
+    sandbox.faults([{"match": {}, "status": 401}])
+    machine = plant.machine("a")
+    machine.run(plant.run(), code=1)
+    (machine.folder / "people.txt").write_text(f"{ERASED}\n")
+    monkeypatch.chdir(machine.folder)
+
+    def fail(*_: Any) -> None:
+        raise PausedError("the store is gone")
+
+    monkeypatch.setattr(Pushing, "push_at_rest", fail)
+    arguments = [plant.checkpoint, "--ids", "people.txt", "--s3-endpoint-url", s3_server.url]
+    with pytest.raises(FatalError, match="the store is gone"):
+        command.main(arguments, standalone_mode=False)
 
 
 def stored(plant: Plant) -> bytes:

@@ -48,6 +48,14 @@ def test_each_job_of_a_folder_is_listed_with_its_state_and_last_result(tmp_path:
     assert "begun: --limit 5 is reached" in shown.out
 
 
+def test_a_checkpoint_whose_name_no_disk_takes_hides_no_other_job(tmp_path: Path) -> None:
+    (tmp_path / "long.toml").write_text(f'sources = ["logs"]\ncheckpoint = "{"a" * 300}.ckpt"\n')
+    (tmp_path / "new.toml").write_text('sources = ["logs"]\n')
+    listed = replay_here(tmp_path, "jobs", ".", "--json")
+    assert listed.code == 0
+    assert [row["state"] for row in json.loads(listed.out)["jobs"]] == ["unknown", "new"]
+
+
 def test_names_of_files_and_what_is_in_them_cannot_write_to_the_terminal(tmp_path: Path) -> None:
     (tmp_path / "a\x1b[31m.toml").write_text('sources = ["[bold]x"]\n"\\u001b]0;x\\u0007" = 1\n')
     shown = replay_here(tmp_path, "jobs", ".")

@@ -65,6 +65,14 @@ def test_a_redrive_sends_what_is_not_too_old_and_says_how_much_was(refused: Path
     assert sandbox.stats()["recorded"] == 2
 
 
+def test_a_run_that_is_refused_erases_nothing_of_the_job_that_it_is_not(refused: Path, sandbox: SandboxProcess) -> None:
+    write_lines(refused / "other" / "a.jsonl", [message(0)])
+    checkpoint = ("--checkpoint", CHECKPOINT, "--keep-dead-letters", "30d")
+    end = replay(refused, "run", "other", "--endpoint", sandbox.url, *checkpoint)
+    assert (end.code, "belongs to another job" in end.err) == (2, True)
+    assert b"secret-0-text" in beside(refused)
+
+
 def test_without_it_nothing_expires_and_a_later_run_keeps_to_what_an_earlier_one_said(
     refused: Path, sandbox: SandboxProcess
 ) -> None:

@@ -120,3 +120,40 @@ def test_a_checkpoint_that_is_gone_is_not_begun_anew_unasked(plant: Plant, sandb
     end = machine.run(plant.run(), code=2)
     assert f"{plant.checkpoint} is not there, but this machine has sent from it" in end.err
     assert len(times(bodies(sandbox))) == 300
+
+
+def test_a_snapshot_that_is_gone_does_not_keep_a_restart_away(plant: Plant, sandbox: SandboxProcess) -> None:
+    plant.machine("a").run(plant.run("--limit", "300"), code=4)
+    (snapshot,) = [name for name in plant.state() if name.startswith("nightly.ckpt.")]
+    plant.server.client().delete_object(Bucket=plant.bucket, Key=f"state/{snapshot}")
+    machine = plant.machine("b")
+    assert "begin anew with --restart" in machine.run(plant.run(), code=1).err
+    end = machine.run(plant.run("--restart"))
+    assert end.require_closed_book()["records"]["delivered"] == OBJECTS * EACH
+    assert plant.machine("c").run(plant.run()).summary["run"]["requests"]["attempts"] == 0
+
+
+def test_a_run_that_ends_before_it_opens_its_copy_leaves_no_more_in_doubt(
+    plant: Plant, sandbox: SandboxProcess
+) -> None:
+    """What the copy on this machine knows of a killed run is not given up for the older snapshot."""
+    fill(plant, MANY)
+    machine = plant.machine("a")
+    with machine.running(plant.run("--push-every", "1h", rps=300, lease=SHORT)) as process:
+        wait_until(lambda: sandbox.stats()["attempts"] >= 250, process)
+        process.kill()
+    elsewhere = plant.run("--s3-endpoint-url", sandbox.url, "--state-endpoint-url", plant.server.url)
+    assert "there is no such bucket" in machine.run(elsewhere, code=2).err
+    end = machine.run(plant.run())
+    assert end.require_closed_book()["in_doubt"] < 100, "those that were on their way when it was killed"
+    assert "nobody had it since this machine" in end.err
+    assert {doubt.cause for doubt in plant.doubts()} <= {"interrupted"}
+
+
+def test_the_copy_of_a_checkpoint_on_s3_is_not_run_as_one_of_its_own(plant: Plant, sandbox: SandboxProcess) -> None:
+    machine = plant.machine("a")
+    machine.run(plant.run("--limit", "300"), code=4)
+    (copy,) = machine.folder.glob(".replay/s3/*.ckpt")
+    command = ["resume", str(copy.relative_to(machine.folder)), "--s3-endpoint-url", plant.server.url]
+    assert "is this machine's copy of a checkpoint on S3" in machine.run(command, code=2).err
+    assert sandbox.stats()["attempts"] == 300

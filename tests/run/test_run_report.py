@@ -228,7 +228,7 @@ def test_of_the_exit_codes_only_that_of_success_is_one_no_more(
 ) -> None:
     """Nothing else would tell a script that the report is missing."""
     assert report_run(None, tmp_path / "job.ckpt", {}, code) == code
-    assert report_run(tmp_path / "r.html", tmp_path / "job.ckpt", {}, code) == then
+    assert report_run(tmp_path / "r.html", tmp_path / "job.ckpt", {"checkpoint": "job.ckpt"}, code) == then
     assert "there is no such checkpoint" in capsys.readouterr().err
 
 

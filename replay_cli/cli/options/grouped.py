@@ -18,6 +18,7 @@ MEMORY = "Memory"
 OUTPUT = "Output"
 CREDENTIALS = "Credentials"
 SCHEDULED = "For schedulers"
+SHOW = "What to show"
 
 ARGUMENTS, ROUTE, ACCEPTED = "replay_cli.arguments", "replay_cli.route", "replay_cli.accepted"
 """Where a context's `meta` has what the command was called with, the route of a job file that was picked, and the exit
