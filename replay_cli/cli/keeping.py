@@ -21,7 +21,9 @@ def expire_dead_letters(store: Store, path: Path, keep: float | None) -> None:
     Raises:
         FatalError: the disk is full or failing.
     """
-    if keep is not None and store.expire_letters(time.time() - keep):
+    if keep is not None:
+        store.expire_letters(time.time() - keep)
+    if store.is_to_be_wiped:
         DeadLetterFile(dead_letter_path(path)).recover(store)
     store.wipe()
 

@@ -58,14 +58,13 @@ def _on_s3(place: "Place", job: Job, options: S3Options, folder: Path, unreadabl
 
 def _fetched(bucket: "Bucket", place: "Place", job: Job, copy: Path) -> Iterator[Sibling]:
     """Fetch the snapshot of a job of the same workspace; what was announced since then may have been sent, too."""
-    from replay_cli.remote.reading import read_manifest
-    from replay_cli.remote.snapshots import fetch_snapshot
+    from replay_cli.remote.reading import read_checkpoint, read_manifest
 
     found = read_manifest(bucket, place)
     if found is None or (found[0].job.endpoint, found[0].job.workspace_id) != (job.endpoint, job.workspace_id):
         return iter(())
-    snapshot = found[0].snapshot
-    if snapshot is None or not fetch_snapshot(bucket, snapshot, copy):
+    manifest = read_checkpoint(bucket, place, copy)  # its run may replace the snapshot at any moment
+    if manifest is None or manifest.snapshot is None:
         return iter(())  # nothing is sent before there is a snapshot
-    announced = tuple({(batch.uri, batch.etag) for batch in found[0].announced})
+    announced = tuple({(batch.uri, batch.etag) for batch in manifest.announced})
     return iter((Sibling(name_of(place), copy, announced),))

@@ -182,6 +182,7 @@ def telling_from(values: Mapping[str, Any]) -> Iterator[Telling]:
     console = error_console()
     if (events := events_of(console)) is not None:
         events.is_verbose = values["verbose"]
+        events.job = None  # of a job file's route before this one
     telling = Telling(
         console,
         stall_after=values["stall_after"],

@@ -125,13 +125,18 @@ class Erasing(Registry):
         with self._erasing():
             self._note_erased()
 
+    @property
+    def is_to_be_wiped(self) -> bool:
+        """Whether something was erased that the files beside the tables, or their free pages, may hold still."""
+        return self.meta(_TO_WIPE) is not None
+
     def wipe(self) -> bool:
         """Let what was erased, now or by a run that died, be gone from the checkpoint's files, too.
 
         Returns:
             Whether it is gone: not as long as somebody reads an older state of the checkpoint.
         """
-        if self.meta(_TO_WIPE) is None:
+        if not self.is_to_be_wiped:
             return True
         with self._errors():
             # Parked records are kept in the order of their rows: SQLite copies them in that order.

@@ -37,6 +37,14 @@ OR EXISTS (SELECT 1 FROM other.parked_record p WHERE p.object = o.id)
 
 A cross join, so that SQLite looks each candidate up: it cannot know that they may be much fewer.
 """
+_LOST = """
+INSERT OR IGNORE INTO found_here
+SELECT c.id FROM candidate c CROSS JOIN other.object o ON o.uri = c.uri AND o.etag = c.etag
+WHERE EXISTS (SELECT 1 FROM other.lost l WHERE l.object = o.id)
+"""
+"""The objects of which a machine that was lost may have sent something."""
+_KNOWS_LOSSES = "SELECT count(*) FROM other.sqlite_master WHERE name = 'lost'"
+"""Whether a checkpoint is of format 6 at least."""
 _BEGUN = """
 DELETE FROM candidate WHERE EXISTS (
     SELECT 1 FROM other.object o WHERE o.uri = candidate.uri
@@ -169,6 +177,8 @@ class History:
         try:
             with self._attached(sibling.path):
                 self._db.execute(_SENT)
+                if self._db.execute(_KNOWS_LOSSES).fetchone() != (0,):
+                    self._db.execute(_LOST)
                 (until,) = self._db.execute("SELECT max(seen) FROM other.run").fetchone()
         except sqlite3.Error as error:
             self.unreadable.append((sibling.path, str(error)))

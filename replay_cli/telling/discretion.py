@@ -17,6 +17,9 @@ _BODY = re.compile(r"\bHTTP (\d{3}) .*", re.DOTALL)
 """What a reply said: it may repeat what was sent."""
 _HEAD = re.compile(r"starts with .{1,40}?\): ")
 """The first bytes of a file that is nothing known."""
+_SETTING = re.compile(r"(--[a-z-]+) was .*")
+"""Settings that are not a job's any more: user ids, conditions; whatever follows may belong to them."""
+_ANOTHER = r"\1 was another until now in this job: use the same again, or go on with the new one with --amend REASON"
 _ADDRESS = re.compile(r"[^\s@<>\"'(),:;=/\[\]{}|]{1,128}@[^\s@<>\"'(),:;=/\[\]{}|]{1,128}")
 _PLAIN = re.compile(r"[A-Za-z0-9_.$\[\]*-]{1,80}")
 """What the names of errors and rules are made of."""
@@ -28,12 +31,14 @@ Summary = Mapping[str, Any]
 
 
 def discreet(text: str) -> str:
-    """Return the first line of a text, without e-mail addresses, and without what a reply said behind its status."""
+    """Return the first line of a text, without e-mail addresses, values of settings, and what a reply said."""
     shortened = text.strip().partition("\n")[0][:MOST_TEXT]
     if "HTTP " in shortened:
         shortened = _BODY.sub(r"HTTP \1", shortened)
     if "starts with" in shortened:
         shortened = _HEAD.sub("is in an unknown form): ", shortened)
+    if " was " in shortened:
+        shortened = _SETTING.sub(_ANOTHER, shortened)
     return _ADDRESS.sub("(an address)", shortened) if "@" in shortened else shortened
 
 

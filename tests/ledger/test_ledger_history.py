@@ -22,13 +22,14 @@ TRACES = {
     "in doubt": "INSERT INTO in_doubt (object, ordinal, part, attempt, at, cause) VALUES (?, 0, 0, 1, 0, 'reset')",
     "on its way": "INSERT INTO intent VALUES (?, 0, 0, 1, 0)",
     "parked": "INSERT INTO parked_record VALUES (?, 0, 1, x'')",
+    "lost with its machine": "INSERT INTO lost VALUES (?, 0, 3, 0, 0)",
     "one request delivered": "INSERT INTO settled_part VALUES (?, 0, 0, NULL, '', 200)",
     "one request given up": "INSERT INTO settled_part VALUES (?, 0, 1, 'http_400', '', 400)",
     "skipped": "INSERT INTO tally VALUES (?, 'skipped', 'type', 3)",
     "given up": "INSERT INTO tally VALUES (?, 'dead_lettered', 'http_400', 3)",
 }
 """What a checkpoint may hold of an object."""
-SENT = frozenset({"delivered", "in doubt", "on its way", "parked", "one request delivered"})
+SENT = frozenset({"delivered", "in doubt", "on its way", "parked", "lost with its machine", "one request delivered"})
 
 
 class Known(NamedTuple):

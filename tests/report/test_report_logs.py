@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 from rich.table import Table
 
 from replay_cli.cli.json_log import speak_json, wants_json
+from replay_cli.errors import UsageError
+from replay_cli.job import Difference, refuse
 from replay_cli.report.consoles import error_console
 from replay_cli.report.logs import events_of, tell, tell_of_people
 from replay_cli.report.progress import Reading, State, make_reporter
@@ -333,3 +335,12 @@ def test_all_texts_among_the_fields_of_an_event_are_made_fit_for_others() -> Non
     log = Log()
     log.stream.emit("object_damaged", cause=f"cut at {ADDRESS}", why="S3 says HTTP 500 jane")
     assert "jane" not in log.text
+
+
+@pytest.mark.parametrize("before", ["jane", "jane\nor john", "jane, " * MOST_TEXT])
+def test_whom_a_job_means_is_not_told_where_its_settings_are_others(before: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        refuse([Difference("user_id", before, "jane-2"), Difference("where", 'userId != "jane"', "none")])
+    told = discreet(f"route shop: {caught.value}")
+    assert told.startswith("route shop: --user-id was another until now in this job")
+    assert "jane" not in told

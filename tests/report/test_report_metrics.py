@@ -20,6 +20,7 @@ from replay_cli.cli.watching import Seen
 from replay_cli.errors import UsageError
 from replay_cli.report.progress import State
 from replay_cli.telling.endpoint import Endpoint, Health
+from replay_cli.telling.events import EventStream
 from replay_cli.telling.headway import Headway, Sight
 from replay_cli.telling.metrics import MOST_LABELS, OBJECT_STATES, STATES, Booked, Standing, bounded, render
 from replay_cli.telling.textfile import replace_file
@@ -210,6 +211,19 @@ def test_a_file_that_nobody_would_read_or_that_would_be_read_as_data_is_refused(
         telling.about("j", tmp_path / "j.ckpt", [str(tmp_path / "source")])
     for there in ("job.txt", "source/job.prom"):
         assert (tmp_path / there).read_text() == "what it held"
+
+
+def test_what_fails_before_its_job_is_known_is_not_told_as_the_job_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One process does all routes of a job file, with one log."""
+    lines = list[str]()
+    monkeypatch.setattr("sys.stderr", EventStream(lines.append, "run"))
+    with telling_from(options()) as telling:
+        telling.about("first", tmp_path / "j.ckpt", [])
+    with pytest.raises(UsageError), telling_from(options()):
+        raise UsageError("no workspace")
+    assert [json.loads(line)["job"] for line in lines if "run_ended" in line] == [None]
 
 
 def test_no_file_is_written_before_it_is_known_what_is_read(tmp_path: Path) -> None:

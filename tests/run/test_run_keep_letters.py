@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from replay_cli.ledger.store import Store
 from tests.support.archives import message, write_lines
 from tests.support.letters import read_letters
 from tests.support.nursery import fork
@@ -71,6 +72,18 @@ def test_a_run_that_is_refused_erases_nothing_of_the_job_that_it_is_not(refused:
     end = replay(refused, "run", "other", "--endpoint", sandbox.url, *checkpoint)
     assert (end.code, "belongs to another job" in end.err) == (2, True)
     assert b"secret-0-text" in beside(refused)
+
+
+def test_what_a_process_that_died_has_not_erased_from_the_file_is_erased_by_the_next(
+    refused: Path, sandbox: SandboxProcess
+) -> None:
+    """Also by one that has nothing to send, and is not told to erase anything."""
+    with closing(Store.open(refused / CHECKPOINT)) as store:
+        assert store.expire_letters(time.time() + DAY) == 4
+    assert b"secret-0-text" in beside(refused)
+    assert replay(refused, "redrive", CHECKPOINT).code == 0
+    assert b"secret-" not in beside(refused)
+    assert len(read_letters(refused / ".replay")) == 4
 
 
 def test_without_it_nothing_expires_and_a_later_run_keeps_to_what_an_earlier_one_said(

@@ -9,16 +9,19 @@ from typing import Any, cast
 
 import pytest
 
-from replay_cli.archive import open_source
+from replay_cli.archive import S3Options, open_source
 from replay_cli.cli import overlap
 from replay_cli.cli.overlap import Lookout
 from replay_cli.cli.session import Session
+from replay_cli.cli.siblings import siblings_of
 from replay_cli.errors import UsageError
 from replay_cli.job import Job
 from replay_cli.ledger.history import History, Sibling
 from replay_cli.ledger.store import Store
 from replay_cli.model import ArchiveObject
 from replay_cli.moengage.regions import REGIONS
+from replay_cli.remote import Place, reading, snapshots
+from replay_cli.remote.snapshots import fetch_snapshot
 from replay_cli.segment.selection import EVERYTHING
 from tests.support.archives import message, write_lines
 from tests.support.in_process import Told, replay_here
@@ -271,3 +274,24 @@ def test_jobs_of_other_machines_are_looked_up_where_the_checkpoint_is_on_s3(
     assert sandbox.stats()["attempts"] == COUNT
     again = there.run([*command, "--again"])
     assert again.require_closed_book()["overlap"] == {"objects": 1, "jobs": ["nightly"]}
+
+
+def test_a_snapshot_that_is_replaced_while_it_is_looked_at_is_looked_for_again(
+    tmp_path: Path, s3_server: S3Server, bucket: str, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else what a job has sent that runs now would be missed without a word."""
+    for name, value in s3_server.environment().items():
+        monkeypatch.setenv(name, value)
+    plant, misses = Plant(tmp_path, s3_server, bucket, sandbox.url), [False]
+    plant.put("00", [message(0)])
+    plant.machine("a").run(plant.run())
+
+    def fetch(*arguments: Any) -> bool:
+        return misses.pop() if misses else fetch_snapshot(*arguments)
+
+    monkeypatch.setattr(snapshots, "fetch_snapshot", fetch)
+    monkeypatch.setattr(reading, "fetch_snapshot", fetch)
+    job, unreadable = Job((), sandbox.url, "sandbox", {}), list[str]()
+    options = S3Options(endpoint_url=s3_server.url)
+    (sibling,) = siblings_of(Place(bucket, "state/other.ckpt"), job, options, tmp_path, unreadable)
+    assert (sibling.job, misses, unreadable) == ("nightly", [], [])

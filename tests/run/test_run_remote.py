@@ -13,7 +13,7 @@ from tests.support.archives import message
 from tests.support.arrivals import bodies, times, twice
 from tests.support.machines import SHORT, Plant
 from tests.support.processes import Finished, wait_until
-from tests.support.s3_server import S3Server
+from tests.support.s3_server import IDENTITIES, S3Server
 from tests.support.sandbox_process import SandboxProcess
 
 EACH, OBJECTS = 120, 5
@@ -142,8 +142,14 @@ def test_a_run_that_ends_before_it_opens_its_copy_leaves_no_more_in_doubt(
     with machine.running(plant.run("--push-every", "1h", rps=300, lease=SHORT)) as process:
         wait_until(lambda: sandbox.stats()["attempts"] >= 250, process)
         process.kill()
-    elsewhere = plant.run("--s3-endpoint-url", sandbox.url, "--state-endpoint-url", plant.server.url)
-    assert "there is no such bucket" in machine.run(elsewhere, code=2).err
+    names = {"sources": IDENTITIES["lister"], "state": IDENTITIES["admin"]}
+    profiles = (
+        f"[{name}]\naws_access_key_id={who.access_key}\naws_secret_access_key={who.secret_key}\n"
+        for name, who in names.items()
+    )
+    (machine.folder / "profiles").write_text("".join(profiles))
+    refused = plant.run("--aws-profile", "sources", "--state-profile", "state")
+    assert "access denied" in machine.run(refused, code=1, AWS_SHARED_CREDENTIALS_FILE="profiles").err
     end = machine.run(plant.run())
     assert end.require_closed_book()["in_doubt"] < 100, "those that were on their way when it was killed"
     assert "nobody had it since this machine" in end.err
