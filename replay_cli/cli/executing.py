@@ -21,7 +21,7 @@ from replay_cli.cli.opening import (
     record_changes,
     tell_of_restart,
 )
-from replay_cli.cli.overlap import look_out
+from replay_cli.cli.overlap import look_again, look_out
 from replay_cli.cli.preparing import preparation, suppressed_records
 from replay_cli.cli.session import Plan, Session, ToDo
 from replay_cli.cli.shaping import explain
@@ -90,6 +90,7 @@ def execute(job: Job, where: Where, session: Session, console: Console) -> Summa
             key = session.key()
         if not session.destination.is_sandbox:
             stack.enter_context(workspace_lock(job.endpoint, job.workspace_id))
+        look_again(lookout, where, job, store if goes_on else None, session, console)
         record_changes(store, job, amended, session, console)
         lookout.remember(store)
         home.ready(job, session)

@@ -50,6 +50,7 @@ class Lookout:
         self._known: Sequence[str] = [] if store is None else (sent_again(store) or {}).get("jobs", [])
         self._is_asked = session.asks
         self._is_knowing = session.again or session.asks
+        self.ahead: Sequence[Sequence[ArchiveObject]] = ()
 
     @property
     def warning(self) -> str:
@@ -62,12 +63,13 @@ class Lookout:
         Raises:
             UsageError: other jobs have sent some of it, and nobody said that it is to be sent again.
         """
-        if not self._history:
+        if not (self._history or self._is_asked):
             return pages
         if self._own is not None:
             self._take(self._history.overlap_of_waiting(self._own, self._known))
         ahead, left = _some(pages, None if self._is_asked else LOOKED_AHEAD)
         self._take(self._history.overlap(chain.from_iterable(ahead), self._own, self._known))
+        self.ahead = ahead
         return chain(ahead, left if self._is_knowing else self._guarded(left))
 
     def remember(self, store: Store) -> None:
@@ -115,6 +117,31 @@ def look_out(where: Where, job: Job, store: Store | None, session: Session, cons
                     console, "overlap", f"warning: what a job beside this one has sent is not known: {text}", "warning"
                 )
             yield Lookout(history, store, session)
+
+
+def look_again(
+    before: Lookout, where: Where, job: Job, store: Store | None, session: Session, console: Console
+) -> None:
+    """Look once more, now that no other run of this machine can send: who was asked may have thought for long.
+
+    Args:
+        before: what was looked at, and asked about.
+        where: this job's checkpoint.
+        job: which workspace it is sent to.
+        store: the checkpoint, as it was before; None: the job begins.
+        session: whether somebody was asked.
+        console: is told which checkpoints cannot be looked at.
+
+    Raises:
+        UsageError: more was sent by now than what the answer was about.
+        FatalError: S3 cannot be reached.
+    """
+    if not session.asks or session.again:
+        return
+    with look_out(where, job, store, session, console) as now:
+        now.look_ahead(iter(before.ahead if store is None else ()))
+        if now.found.objects > before.found.objects:
+            raise UsageError(f"{_sentence(now.found)}, some of it since you were asked: run the same command again")
 
 
 def _may_meet(job: Job, stored: Mapping[str, Any]) -> bool:

@@ -2,16 +2,16 @@
 
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
-from types import MappingProxyType
+from types import MappingProxyType, SimpleNamespace
 from typing import Any, cast
 
 import pytest
 
 from replay_cli.archive import S3Options, open_source
 from replay_cli.cli import overlap
-from replay_cli.cli.overlap import Lookout
+from replay_cli.cli.overlap import Lookout, look_again, look_out
 from replay_cli.cli.session import Session
 from replay_cli.cli.siblings import siblings_of
 from replay_cli.errors import UsageError
@@ -20,8 +20,10 @@ from replay_cli.ledger.history import History, Sibling
 from replay_cli.ledger.store import Store
 from replay_cli.model import ArchiveObject
 from replay_cli.moengage.regions import REGIONS
+from replay_cli.reading import listed
 from replay_cli.remote import Place, reading, snapshots
 from replay_cli.remote.snapshots import fetch_snapshot
+from replay_cli.report.terminal import error_console
 from replay_cli.segment.selection import EVERYTHING
 from tests.support.archives import message, write_lines
 from tests.support.in_process import Told, replay_here
@@ -204,6 +206,30 @@ def test_again_is_said_on_the_command_line_only(tmp_path: Path, archive: Path) -
     told = replay_here(tmp_path, "run", "logs", "--sandbox", REPLAY_RUN_AGAIN="1")
     assert told.code == 2
     assert "REPLAY_RUN_AGAIN" in told.err
+
+
+@pytest.mark.parametrize("goes_on", [False, True])
+def test_what_is_sent_while_somebody_thinks_it_over_is_not_agreed_to(
+    tmp_path: Path, archive: Path, goes_on: bool
+) -> None:
+    objects, endpoint = found(archive), REGIONS["DC_01"]
+    own = tmp_path / ".replay" / "own.ckpt"
+    job = Job(("logs",), endpoint, "w", {})
+    destination, state = SimpleNamespace(is_sandbox=False), SimpleNamespace(s3=S3Options())
+    session = cast("Session", SimpleNamespace(asks=True, again=False, destination=destination, state=state))
+    console = error_console()
+    with ExitStack() as stack:
+        store = None
+        if goes_on:
+            store = stack.enter_context(closing(Store.create(own, job.stored())))
+            store.register(listed(objects))
+        first = stack.enter_context(look_out(own, job, store, session, console))
+        assert list(first.look_ahead(iter([] if goes_on else [objects]))) == ([] if goes_on else [objects])
+        assert first.warning == ""
+        look_again(first, own, job, store, session, console)
+        sent_by(tmp_path, "meanwhile", endpoint, "w", objects[:1])
+        with pytest.raises(UsageError, match=r"1 object under .* by job meanwhile .* since you were asked"):
+            look_again(first, own, job, store, session, console)
 
 
 # -- long listings --------------------------------------------------------------------------------------------
