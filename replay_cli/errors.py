@@ -4,6 +4,7 @@
     ├── UsageError              change the command line and run again                    exit 2
     ├── FatalError              fix something outside, then run the same command again   exit 1
     │   ├── BookError           report a bug: the numbers do not add up                  exit 1
+    │   ├── BusyError        wait: another run is at work on the same                    exit 1
     │   └── ChangedObjectError  run again: an object is not what was listed any more     exit 1
     ├── PausedError             run the same command again, later                        exit 4
     └── DamagedObjectError      nothing now; the object is named in the summary          exit 3, at the end
@@ -31,6 +32,10 @@ class FatalError(ReplayError):
 
 class BookError(FatalError):
     """The closed book does not close: records were counted twice or not at all, which is a bug."""
+
+
+class BusyError(FatalError):
+    """Another run has what this one needs: the checkpoint, or the workspace. This one has done nothing."""
 
 
 class ChangedObjectError(FatalError):

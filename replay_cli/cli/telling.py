@@ -15,7 +15,7 @@ from replay_cli.cli.booking import booked
 from replay_cli.cli.elsewhere import require_elsewhere, require_writable
 from replay_cli.cli.json_log import new_run
 from replay_cli.cli.on_finish import messenger_from
-from replay_cli.errors import ReplayError, UsageError
+from replay_cli.errors import BusyError, ReplayError, UsageError
 from replay_cli.report.logs import events_of, tell
 from replay_cli.report.summary import EXIT_FAILED, EXIT_OK, EXIT_PAUSED, EXIT_SIGNALS, Summary
 from replay_cli.report.terminal import error_console
@@ -27,6 +27,9 @@ from replay_cli.telling.metrics import Standing, render
 from replay_cli.telling.textfile import replace_file
 
 _SUFFIX = ".prom"
+REFUSED = "refused"
+"""How an invocation ends that another run kept from doing anything."""
+_LEVELS = {"failed": "error", REFUSED: "warning"}
 
 
 class Telling:
@@ -90,7 +93,6 @@ class Telling:
             self._events.job = job
         host = {"host": socket.gethostname(), "version": __version__}
         tell(self.console, "run_started", **host, sources=[discreet(source) for source in sources])
-        self.write_metrics()
 
     def note(self, standing: Standing, why_stalled: str = "") -> None:
         """Take how the job stands now; from any thread."""
@@ -142,8 +144,10 @@ class Telling:
         summary = self._summary
         if self._events is not None:
             told = summary if self._events.is_verbose or summary is None else discreet_summary(summary)
-            level = "error" if state == "failed" else "info"
+            level = _LEVELS.get(state, "info")
             self._events.emit("run_ended", level, state=state, reason=discreet(why), exit_code=code, summary=told)
+        if state == REFUSED:  # the job is well, and the run that is at work on it tells how it stands
+            return
         now = booked(self._checkpoint) or self._standing.booked
         self.note(Standing(state, now, exit_code=code))
         self.write_metrics()
@@ -208,6 +212,8 @@ def _ending(telling: Telling, error: BaseException) -> tuple[str, str, int]:
                 return (*telling.ending, code)
             states = dict.fromkeys(EXIT_SIGNALS.values(), "interrupted") | {EXIT_OK: "complete", EXIT_PAUSED: "paused"}
             return states.get(code, "failed"), "", code
+        case BusyError(exit_code=code):
+            return REFUSED, str(error), code
         case ReplayError(exit_code=code):
             return "paused" if code == EXIT_PAUSED else "failed", str(error), code
         case KeyboardInterrupt() | click.Abort():

@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
-from replay_cli.errors import FatalError
+from replay_cli.errors import BusyError, FatalError
 
 _LOOKS, _LOOK_SECONDS = 4, 0.05
 _MACHINE_WIDE = (Path("/run/lock"), Path("/var/lock"))
@@ -35,7 +35,8 @@ class RunLock:
         """Take the lock.
 
         Raises:
-            FatalError: another process holds it; the text names its pid.
+            BusyError: another process holds it; the text names its pid.
+            FatalError: it cannot be written.
         """
         while True:
             try:
@@ -61,7 +62,7 @@ class RunLock:
             os.close(self._descriptor)
             if not isinstance(error, BlockingIOError):
                 raise FatalError(f"cannot lock {self._path}: {error.strerror}") from None
-            raise FatalError(f"another run (pid {holder}) is using {self._purpose}; wait for it, or stop it") from None
+            raise BusyError(f"another run (pid {holder}) is using {self._purpose}; wait for it, or stop it") from None
 
     def _take(self) -> None:
         for _ in range(_LOOKS):  # `is_locked` holds it for an instant

@@ -4,7 +4,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
-from replay_cli.errors import FatalError
+from replay_cli.errors import BusyError, FatalError
 from replay_cli.remote.bucket import Bucket
 from replay_cli.remote.manifest import LARGEST_BYTES, Manifest, Owner
 from replay_cli.remote.place import Place
@@ -47,9 +47,9 @@ def read_checkpoint(bucket: Bucket, place: Place, into: Path) -> Manifest | None
     raise FatalError(f"{place.uri}: the snapshot that it names is gone, and no other one came: look at it again later")
 
 
-def in_use(owner: Owner, place: Place) -> FatalError:
+def in_use(owner: Owner, place: Place) -> BusyError:
     """Say who has a checkpoint."""
-    return FatalError(
+    return BusyError(
         f"another run ({owner.shown}, since {_shown(owner.since)}) is using {place.uri}; wait for it, or stop it"
     )
 

@@ -194,3 +194,10 @@ def test_what_is_sent_again_knowingly_adds_up(tmp_path: Path) -> None:
         remember(store, Overlap(2, (Sent("one", 2, 0.0),)), 1.0)
         remember(store, Overlap(3, (Sent("two", 1, 0.0), Sent("three", 2, 0.0))), 2.0)
         assert sent_again(store) == {"objects": 5, "jobs": ["one", "two", "three"]}
+
+
+def test_what_a_lost_machine_may_have_sent_counts(tmp_path: Path) -> None:
+    """Whoever took its checkpoint over has noted that there, and need not have looked at it yet."""
+    path = make(tmp_path / "a.ckpt", [Known("a", "e1", frozenset({"lost with its machine"}))])
+    with closing(look(path)) as history:
+        assert history.overlap([listed("a")]).objects == 1

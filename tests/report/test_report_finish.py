@@ -13,7 +13,7 @@ import pytest
 
 from replay_cli.cli.on_finish import VARIABLE, messenger_from
 from replay_cli.cli.telling import Telling, telling_from
-from replay_cli.errors import FatalError, PausedError, UsageError
+from replay_cli.errors import BusyError, FatalError, PausedError, UsageError
 from replay_cli.report.terminal import error_console
 from replay_cli.telling.messenger import TRIES, Messenger, message
 from tests.report.test_report_metrics import options
@@ -86,6 +86,25 @@ def test_a_message_has_a_sentence_for_people_and_fields_for_programs() -> None:
 
 def test_a_name_calls_nobody_in_the_channel() -> None:
     assert "<!channel>" not in message("failed", "<!channel>", "r", "<@U1>", 1, None, "<!here>")["text"]
+
+
+def test_a_run_that_another_one_keeps_from_beginning_tells_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The job is well: its metrics and messages are those of the run that is at work on it."""
+    metrics = tmp_path / "j.prom"
+    metrics.write_text("of the other run")
+    with hook() as taken:
+        monkeypatch.setenv(VARIABLE, taken.url)
+        with pytest.raises(BusyError), telling_from(options(metrics_file=metrics)) as telling:
+            telling.about("j", tmp_path / "j.ckpt", [])
+            raise BusyError("another run (pid 7) is using it")
+        assert taken.posts == []
+        with pytest.raises(FatalError), telling_from(options()) as telling:
+            telling.about("j", tmp_path / "j.ckpt", [])
+            raise FatalError("the disk is full")
+        assert [body["event"] for _, body in taken.posts] == ["failed"]
+    assert metrics.read_text() == "of the other run"
 
 
 # -- how it is posted -------------------------------------------------------------------------------------------
