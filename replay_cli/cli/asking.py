@@ -98,6 +98,7 @@ def moment_of(seen: Seen, where: Where) -> Moment:
         records=summary["records"],
         runs=runs,
         timeline=[interval.document() for interval in store.timeline()],
+        latest=[interval.document() for interval in store.timeline(runs[-1]["id"])] if runs else [],
         letters=store.last_letters(MOST_ERRORS),
         unread=None if summary["objects"]["listing"] else store.headway().unread,
         rps=float(store.pace().get("rps", 0)),

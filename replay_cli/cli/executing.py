@@ -9,7 +9,7 @@ from pathlib import Path
 from rich.console import Console
 
 from replay_cli.archive import open_source
-from replay_cli.cli.home import Where, home_of
+from replay_cli.cli.home import Home, Where, home_of
 from replay_cli.cli.keeping import expire_dead_letters, no_more_text
 from replay_cli.cli.listing import no_longer_suppressed
 from replay_cli.cli.opening import (
@@ -26,8 +26,8 @@ from replay_cli.cli.preparing import preparation, suppressed_records
 from replay_cli.cli.session import Plan, Session, ToDo
 from replay_cli.cli.shaping import explain
 from replay_cli.cli.summarizing import about_completion, summarize
-from replay_cli.cli.wiring import run_once
-from replay_cli.errors import BookError, UsageError
+from replay_cli.cli.wiring import REDRIVE, RUN, run_once
+from replay_cli.errors import BookError, PausedError, ReplayError, UsageError
 from replay_cli.job import Difference, Job, dead_letter_path
 from replay_cli.ledger.dead_letters import DeadLetterFile
 from replay_cli.ledger.lock import workspace_lock
@@ -93,7 +93,7 @@ def execute(job: Job, where: Where, session: Session, console: Console) -> Summa
         look_again(lookout, where, job, store if goes_on else None, session, console)
         record_changes(store, job, amended, session, console)
         lookout.remember(store)
-        home.ready(job, session)
+        _begin(store, home, job, session, RUN)
         return home.leave(store, run_once(store, home, job, source, to_do, session, key, console))
 
 
@@ -128,7 +128,7 @@ def redrive(job: Job, where: Where, which: Which, limit: int | None, session: Se
             stack.enter_context(workspace_lock(job.endpoint, job.workspace_id))
         left = take_dead_letters(store, which, limit, prepare).left
         taken = store.parked_records(redriven=True)
-        home.ready(job, session)
+        _begin(store, home, job, session, REDRIVE)
         summary = run_once(store, home, job, source, ToDo([], None), session, key, console)
         book = summary["run"]["records"]
         book |= {"read": taken, "pending": store.parked_records(redriven=True), "left": left}
@@ -138,6 +138,20 @@ def redrive(job: Job, where: Where, which: Which, limit: int | None, session: Se
         if taken != book["delivered"] + book["dead_lettered"] + book["pending"]:
             raise BookError(f"the book of the redrive does not close: {book}. Please report it with {home.path}")
         return home.leave(store, summary)
+
+
+def _begin(store: Store, home: Home, job: Job, session: Session, kind: str) -> None:
+    """Note that a run begins, and make its checkpoint safe: whoever finds it then knows of the run, if that dies.
+
+    Raises:
+        ReplayError: it cannot be made safe.
+    """
+    store.start_run(time.time(), session.pace, kind)
+    try:
+        home.ready(job, session)
+    except ReplayError as error:
+        store.end_run(time.time(), "paused" if isinstance(error, PausedError) else "failed", str(error))
+        raise
 
 
 def _suppress(store: Store, session: Session, prepare: Preparation) -> None:

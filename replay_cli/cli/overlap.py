@@ -21,7 +21,7 @@ from replay_cli.cli.session import Pages, Session
 from replay_cli.cli.siblings import siblings_of
 from replay_cli.errors import UsageError
 from replay_cli.job import Job
-from replay_cli.ledger.history import NOTHING, History, Overlap, remember, sent_again
+from replay_cli.ledger.history import NOTHING, History, Overlap, Sent, remember, sent_again
 from replay_cli.ledger.store import Store
 from replay_cli.model import ArchiveObject
 from replay_cli.report.logs import tell
@@ -174,7 +174,7 @@ def _refused(error: UsageError) -> Pages:
 
 def _sentence(overlap: Overlap) -> str:
     """Say what other jobs have sent."""
-    named = [f"{printable(sent.job)} (until {_instant(sent.until)})" for sent in overlap.jobs[:_NAMED]]
+    named = [f"{printable(sent.job)}{_until(sent)}" for sent in overlap.jobs[:_NAMED]]
     more = len(overlap.jobs) - len(named)
     jobs = ", ".join([*named, *([f"{more} more"] if more else [])])
     were, one = "was" if overlap.objects == 1 else "were", "job" if len(overlap.jobs) == 1 else "jobs"
@@ -182,5 +182,6 @@ def _sentence(overlap: Overlap) -> str:
     return f"{objects} under the sources {were} sent to this workspace already, in whole or in part, by {one} {jobs}"
 
 
-def _instant(at: float) -> str:
-    return time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(at))
+def _until(sent: Sent) -> str:
+    """Say when a job was seen last; of a first run that has stored nothing of itself yet, nobody knows."""
+    return time.strftime(" (until %Y-%m-%d %H:%M UTC)", time.gmtime(sent.until)) if sent.until else ""

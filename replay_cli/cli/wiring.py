@@ -75,10 +75,8 @@ def run_once(
         console: where progress is shown.
     """
     kind = REDRIVE if to_do.pages is None else RUN
-    began = time.time()
     letters = DeadLetterFile(dead_letter_path(home.path))
     letters.recover(store)
-    store.start_run(began, session.pace, kind)
     _keep_the_loop_on_time()
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         ending, run = runner.run(_conduct(store, letters, home, job, source, to_do, session, key, console))

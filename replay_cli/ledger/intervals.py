@@ -55,9 +55,12 @@ def thin(db: sqlite3.Connection, now: float) -> None:
             add(db, interval)
 
 
-def read(db: sqlite3.Connection) -> list[Interval]:
-    """Return all intervals in order, those of several runs at the same time as one."""
-    rows = db.execute(f"SELECT {_COLUMNS} FROM timeline ORDER BY at, seconds")  # noqa: S608 # constants
+def read(db: sqlite3.Connection, run_id: int | None = None) -> list[Interval]:
+    """Return the intervals of a run, or of all, in order; those of several runs at the same time as one."""
+    rows = db.execute(
+        f"SELECT {_COLUMNS} FROM timeline WHERE ?1 IS NULL OR run = ?1 ORDER BY at, seconds",  # noqa: S608 # constants
+        (run_id,),
+    )
     return list(_merged(map(_interval, rows)))
 
 

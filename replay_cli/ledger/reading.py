@@ -195,10 +195,10 @@ class Reading:
         names = [column[0] for column in cursor.description]
         return [dict(zip(names, row, strict=True)) for row in cursor]
 
-    def timeline(self) -> list[Interval]:
-        """Return what happened when, oldest first."""
+    def timeline(self, run_id: int | None = None) -> list[Interval]:
+        """Return what happened when, oldest first: in one run, or in all."""
         with self._asking():
-            return intervals.read(self._db)
+            return intervals.read(self._db, run_id)
 
     def content(self) -> Content:
         """Return what the records that became requests are."""

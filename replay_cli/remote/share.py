@@ -20,7 +20,7 @@ from replay_cli.remote.lease import NEVER, Lease
 from replay_cli.remote.manifest import Owner
 from replay_cli.remote.place import Place
 from replay_cli.remote.quota import LARGEST_BYTES, Entry, Quota, rate_for, share_of
-from replay_cli.remote.watch import Watch
+from replay_cli.remote.watch import UNCHANGED_SHARE, Watch
 
 TTL, MARGIN, EVERY = 30.0, 5.0, 3.0
 SETTLING_SECONDS = 1.1
@@ -64,7 +64,7 @@ class Share:
         self._bucket = bucket
         self._place = place
         self._terms = terms
-        self._watch = Watch(bucket.clock)
+        self._watch = Watch(bucket.clock, unchanged=UNCHANGED_SHARE)
         self._telling = threading.Lock()
         self._on_rate: Callable[[float], None] | None = None
         self._last_sent = NEVER

@@ -29,6 +29,7 @@ def make_glance(
     lost: Sequence[Mapping[str, Any]] = (),
     owner: str = "",
     pushed: float | None = None,
+    latest: Sequence[Mapping[str, Any]] | None = None,
 ) -> Glance:
     """Put what a checkpoint tells of this moment into one document; all times are POSIX seconds.
 
@@ -44,10 +45,12 @@ def make_glance(
         lost: what may have been sent by a machine that was lost: uri, first, next.
         owner: who holds or held a checkpoint on S3.
         pushed: when that was stored there.
+        latest: what happened in each interval of the last run alone; None: it was the only one.
     """
     run = runs[-1] if running and runs and runs[-1]["state"] == "running" else None
     begin = max(now - LAST_MINUTE, 0.0 if run is None else run["started"])
-    recent = [interval for interval in timeline if interval["at"] + interval["seconds"] > begin]
+    own = timeline if latest is None else latest
+    recent = [interval for interval in own if interval["at"] + interval["seconds"] > begin]
     rate = _rate(recent, begin, now, rps) if run is not None else None
     return {
         "running": _who(run, owner) if running else None,

@@ -108,7 +108,7 @@ class State(NamedTuple):
         seconds = self._seconds_left(elapsed)
         return {
             "done": round(self.share, 4),
-            "book": {
+            "this_run": {
                 "read": self.read,
                 "delivered": self.delivered,
                 "not_deliverable": self.undelivered,

@@ -19,7 +19,7 @@ _MORE = 5.0
 """Seconds beyond those of all tries after which nobody waits any longer."""
 _FINISHED = {"complete": "finished"}
 _MARKS = {"finished": ":white_check_mark:", "failed": ":x:", "stalled": ":warning:", "interrupted": ":warning:"}
-_PAUSED = ":pause_button:"
+_PAUSED, _INCOMPLETE = ":pause_button:", ":warning:"
 
 
 class Messenger:
@@ -93,7 +93,8 @@ def message(
         summary: as `discreet_summary` makes it; None when there is none.
         why: the reason, discreetly; empty when there is none.
     """
-    parts = [f"{_MARKS.get(event, _PAUSED)} replay job *{_slack(job or '?')}* {event} on {_slack(host)}"]
+    mark = _INCOMPLETE if event == "finished" and exit_code else _MARKS.get(event, _PAUSED)
+    parts = [f"{mark} replay job *{_slack(job or '?')}* {event} on {_slack(host)}"]
     if exit_code is not None:
         parts[0] += f" (exit {exit_code})"
     if summary is not None and "records" in summary:

@@ -7,7 +7,7 @@ import pytest
 from replay_cli.errors import FatalError, UsageError
 from replay_cli.remote.clocks import StoreClock, boot_time
 from replay_cli.remote.lease import Lease
-from replay_cli.remote.watch import Watch
+from replay_cli.remote.watch import UNCHANGED, Watch
 
 NOON = 1_700_000_000.0
 
@@ -126,7 +126,17 @@ class Store(StoreClock):
 def test_a_lease_of_another_is_over_when_the_stores_clock_is_past_it(clock: Clock) -> None:
     watch = Watch(Store(""), clock)
     assert watch.left("a", "etag", renewed=NOON - 10.0, ttl=30.0) == 20.0
-    assert watch.left("b", "etag", renewed=NOON - 40.0, ttl=30.0) == -10.0
+    clock.now += 20.0
+    assert watch.left("a", "etag", renewed=NOON - 40.0, ttl=30.0) == -8.0
+
+
+def test_a_clock_that_jumps_takes_no_lease_from_who_renews_it(clock: Clock) -> None:
+    """Of whoever is at work a renewal is seen before the others believe that it is gone."""
+    watch, ttl = Watch(Store(""), clock), 30.0
+    for renewal in range(5):
+        assert watch.left("a", f"etag {renewal}", renewed=NOON - 3600.0, ttl=ttl) == UNCHANGED * ttl
+        clock.now += ttl / 3
+        assert watch.left("a", f"etag {renewal}", renewed=NOON - 3600.0, ttl=ttl) > 0
 
 
 def test_a_lease_is_over_when_it_was_seen_unchanged_for_as_long_as_it_lasts(clock: Clock) -> None:

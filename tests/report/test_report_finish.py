@@ -74,7 +74,7 @@ SUMMARY = {
 def test_a_message_has_a_sentence_for_people_and_fields_for_programs() -> None:
     made = message("finished", "nightly", "r1", "a-host", 3, SUMMARY, "one <b> & two")
     assert made["text"] == (
-        ":white_check_mark: replay job *nightly* finished on a-host (exit 3)\n"
+        ":warning: replay job *nightly* finished on a-host (exit 3)\n"
         "1,234,567 delivered, 0 pending, 3 dead lettered, 2 in doubt\n"
         "one &lt;b&gt; &amp; two"
     )
