@@ -96,15 +96,20 @@ def test_a_run_that_another_one_keeps_from_beginning_tells_nobody(
     metrics.write_text("of the other run")
     with hook() as taken:
         monkeypatch.setenv(VARIABLE, taken.url)
-        with pytest.raises(BusyError), telling_from(options(metrics_file=metrics)) as telling:
-            telling.about("j", tmp_path / "j.ckpt", [])
-            raise BusyError("another run (pid 7) is using it")
+
+        def end(error: FatalError) -> None:
+            with telling_from(options(metrics_file=metrics)) as telling:
+                telling.about("j", tmp_path / "j.ckpt", [])
+                raise error
+
+        with pytest.raises(BusyError):
+            end(BusyError("another run (pid 7) is using it"))
         assert taken.posts == []
-        with pytest.raises(FatalError), telling_from(options()) as telling:
-            telling.about("j", tmp_path / "j.ckpt", [])
-            raise FatalError("the disk is full")
+        assert metrics.read_text() == "of the other run"
+        with pytest.raises(FatalError):
+            end(FatalError("the disk is full"))
         assert [body["event"] for _, body in taken.posts] == ["failed"]
-    assert metrics.read_text() == "of the other run"
+    assert metrics.read_text() != "of the other run"
 
 
 # -- how it is posted -------------------------------------------------------------------------------------------
