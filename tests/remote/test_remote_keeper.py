@@ -278,7 +278,12 @@ def test_the_next_owner_fetches_the_snapshot_and_removes_those_of_the_dead(
     assert (tmp_path / "fetched").read_bytes() == checkpoint.read_bytes()
 
 
-def test_a_snapshot_that_somebody_may_be_storing_now_is_left(store: Store, s3_server: S3Server) -> None:
+def test_a_snapshot_that_somebody_may_be_storing_now_is_left(
+    store: Store, s3_server: S3Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "replay_cli.remote.taking._DATE_SECONDS", 3600.0
+    )  # however slow this machine is: it is the same moment
     orphan = f"{KEY}.{'a' * 32}-7.gz"
     s3_server.put(store.bucket.name, {orphan: b"x"})
     store.take()
@@ -357,7 +362,7 @@ def test_a_run_stops_before_its_lease_ends_when_the_store_is_gone(
 def test_a_network_that_fails_for_a_while_costs_nothing_but_time(
     store: Store, opened: Callable[..., Bucket], network: TcpProxy, harm: Harm
 ) -> None:
-    keeper = store.take(opened(network.url, read_timeout=0.3))
+    keeper = store.take(opened(network.url, read_timeout=1.0))
     network.fault = Fault(harm, times=2)
     keeper.announce([FIRST]).result()
     assert network.struck == 2
