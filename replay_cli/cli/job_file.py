@@ -158,6 +158,8 @@ def _base(said: Entry, seen: list[Path]) -> Path:
     if not isinstance(said.value, str) or not said.value:
         said.refuse(f'{_EXTENDS} names another job file: write {_EXTENDS} = "base.toml"')
     path = said.path.parent / said.value
+    if not path.exists():
+        said.refuse(f"{path}: there is no such file")
     if path.is_file() and path.resolve() in seen:
         said.refuse(f"{path} builds on this file itself: files cannot extend each other in a circle")
     if len(seen) == _MOST_LEVELS:

@@ -174,7 +174,7 @@ def _ask(hours: Hours, plan: Plan) -> None:
     if not sys.stdin.isatty():
         raise UsageError("nobody is there to ask: give --yes to send this without asking")
     if not click.confirm("Send this?", err=True):
-        raise FatalError("nothing was sent")
+        raise FatalError("you said no: nothing was sent")
 
 
 def finish(

@@ -75,8 +75,11 @@ class Windows:
         """Say what was understood, in a line for people."""
         start, until = min(row.start for row in self.rows), max(row.until for row in self.rows)
         sources, events = self.sources, {row.event for row in self.rows}
-        of_sources = _some(len(sources), "source") if sources else "any source"
-        of_events = "any event" if ANY in events else _some(len(events), "event or pattern", "events or patterns")
+        named = frozenset(row.source_id for row in self.rows) - {ANY}
+        of_sources = _some(len(sources), "source") if sources else _any("source", len(named))
+        of_events = _some(len(events), "event or pattern", "events or patterns")
+        if ANY in events:
+            of_events = _any("event", len(events) - 1)
         windows = _some(len(self.rows), "window")
         return f"{windows} of known failures, received {Period(start, until)}, of {of_sources}, {of_events}"
 
@@ -219,6 +222,11 @@ def _selector(received_of: Callable[[str | None], Intervals], *, is_dated: bool)
 
 def _interval(span: Span) -> Interval:
     return span.first.timestamp(), span.until.timestamp()
+
+
+def _any(what: str, named: int) -> str:
+    """Say that some windows are of any, though others name some."""
+    return f"any {what} (some windows name theirs)" if named else f"any {what}"
 
 
 def _some(number: int, one: str, several: str = "") -> str:
