@@ -23,7 +23,8 @@ from replay_cli.engines import Here, Work
 from replay_cli.errors import FatalError, UsageError
 from replay_cli.job import Job
 from replay_cli.profiling import document
-from replay_cli.report.progress import Reading, Showable
+from replay_cli.report.moments import Showable
+from replay_cli.report.progress import Reading
 from replay_cli.report.summary import Summary
 from replay_cli.segment.duplicates import Window
 from replay_cli.segment.ids import IdSet, portable
