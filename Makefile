@@ -21,7 +21,7 @@ demo: $(READY) ## replay the clean sample archives into a local MoEngage
 	$(BIN)/replay run $(CLEAN_FOLDERS) --sandbox --rps 500 --checkpoint build/demo/demo.ckpt
 
 test: $(READY) ## run the tests
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+	$(BIN)/python -m pytest --numprocesses 3 --dist loadfile
 
 lint: $(READY) ## run the linters
 	$(BIN)/ruff check .
