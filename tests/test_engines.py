@@ -110,6 +110,7 @@ def test_an_error_ends_the_work_under_way() -> None:
 
 def main() -> None:
     """What the processes of the tests below do: they work without end until something ends them."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs begin with it ignored
     try:
         with Processes(work, 2) as engine:
             futures = [engine.submit(ENDLESS) for _ in range(9)]
