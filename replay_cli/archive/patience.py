@@ -4,17 +4,18 @@ What blocks runs in daemon threads; who waits for it does so in slices, and look
 to break into a call that is under way: it is left behind, and the end of the program does not wait for it.
 """
 
-import random
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from random import Random
 from typing import Generic, NamedTuple, TypeVar
 
 from replay_cli.archive.source import ReadingStoppedError
 
 T = TypeVar("T")
 
+_RANDOM = Random()  # of its own: threads that jitter leave the one alone that others may have seeded
 _SLICE_SECONDS = 0.1
 
 
@@ -146,4 +147,4 @@ class Setbacks:
         if self.in_a_row >= limit.failures or time.monotonic() - self._since >= limit.seconds:
             return None
         pause: float = min(limit.first_pause * 2.0 ** (self.in_a_row - 1), limit.longest_pause)
-        return pause * random.uniform(0.5, 1)
+        return pause * _RANDOM.uniform(0.5, 1)

@@ -6,12 +6,12 @@ stored. So at each moment, what all send together is no more than what is stored
 """
 
 import hashlib
-import random
 import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from random import Random
 
 from replay_cli.errors import FatalError, PausedError, ReplayError
 from replay_cli.remote.bucket import Bucket, ConflictError, Stored
@@ -25,6 +25,7 @@ from replay_cli.remote.watch import UNCHANGED_SHARE, Watch
 TTL, MARGIN, EVERY = 30.0, 5.0, 3.0
 SETTLING_SECONDS = 1.1
 """What left before a rate was lowered no longer counts after this: a second, and the jitter of the network."""
+_RANDOM = Random()  # of its own: threads that jitter leave the one alone that others may have seeded
 _RETRY_SECONDS = 0.5
 _STARVED_SECONDS = 1.0
 _JITTER_SECONDS = 0.2
@@ -155,7 +156,7 @@ class Share:
                 sent = self._put(quota, etag, others, rate)
                 self.rate = rate
                 return sent
-            time.sleep(random.uniform(0, _JITTER_SECONDS))
+            time.sleep(_RANDOM.uniform(0, _JITTER_SECONDS))
         raise PausedError(f"{self._place.uri}: others overwrite it all the time: run the same command again later")
 
     def _work(self) -> None:
@@ -165,7 +166,7 @@ class Share:
     def _pause(self) -> float:
         """Return for how long to rest: less while others still have to leave something."""
         rest = self._terms.every if self.rate >= self._share else min(self._terms.every, _STARVED_SECONDS)
-        return rest * random.uniform(0.8, 1)
+        return rest * _RANDOM.uniform(0.8, 1)
 
     def _renew(self) -> None:
         """Store what may be sent from here on, again and again while the share is held."""
@@ -174,7 +175,7 @@ class Share:
             try:
                 return self._follow()
             except ConflictError:
-                self._lease.wait(random.uniform(0, _JITTER_SECONDS))
+                self._lease.wait(_RANDOM.uniform(0, _JITTER_SECONDS))
             except _GoneError:
                 raise
             except ReplayError as error:
