@@ -1,12 +1,14 @@
 """Buckets of the real server, as the program opens them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from urllib.parse import urlsplit
 
 import pytest
 
 from replay_cli.aws import S3Options
 from replay_cli.remote import Bucket
 from tests.support.s3_server import S3Server
+from tests.support.tcp_proxy import TcpProxy
 
 
 @pytest.fixture
@@ -19,3 +21,13 @@ def opened(s3_server: S3Server, bucket: str, monkeypatch: pytest.MonkeyPatch) ->
         return Bucket.open(S3Options(endpoint_url=url), bucket, read_timeout=read_timeout)
 
     return open_
+
+
+@pytest.fixture
+def network(s3_server: S3Server) -> Iterator[TcpProxy]:
+    """A way to the store on which replies can be lost."""
+    parts = urlsplit(s3_server.url)
+    assert parts.hostname is not None
+    assert parts.port is not None
+    with TcpProxy(parts.hostname, parts.port) as proxy:
+        yield proxy

@@ -4,7 +4,6 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
 
@@ -18,15 +17,6 @@ from tests.support.s3_stub import S3Error, S3Request
 from tests.support.tcp_proxy import Fault, Harm, TcpProxy
 
 MANY = 1 << 20
-
-
-@pytest.fixture
-def network(s3_server: S3Server) -> Iterator[TcpProxy]:
-    parts = urlsplit(s3_server.url)
-    assert parts.hostname is not None
-    assert parts.port is not None
-    with TcpProxy(parts.hostname, parts.port) as proxy:
-        yield proxy
 
 
 @pytest.fixture

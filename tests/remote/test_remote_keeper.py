@@ -3,7 +3,6 @@
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import pytest
 
@@ -60,15 +59,6 @@ def store(opened: Callable[..., Bucket]) -> Iterator[Store]:
     yield store
     for keeper in store.keepers:
         keeper.release()
-
-
-@pytest.fixture
-def network(s3_server: S3Server) -> Iterator[TcpProxy]:
-    parts = urlsplit(s3_server.url)
-    assert parts.hostname is not None
-    assert parts.port is not None
-    with TcpProxy(parts.hostname, parts.port) as proxy:
-        yield proxy
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator
 from queue import SimpleQueue
-from urllib.parse import urlsplit
 
 import pytest
 
@@ -51,15 +50,6 @@ def workspace(opened: Callable[..., Bucket]) -> Iterator[Workspace]:
     yield workspace
     for share in workspace.shares:
         share.leave()
-
-
-@pytest.fixture
-def network(s3_server: S3Server) -> Iterator[TcpProxy]:
-    parts = urlsplit(s3_server.url)
-    assert parts.hostname is not None
-    assert parts.port is not None
-    with TcpProxy(parts.hostname, parts.port) as proxy:
-        yield proxy
 
 
 def until_lost(share: Share) -> str:
