@@ -9,7 +9,7 @@ import orjson
 
 from replay_cli.model import LeftOut, Message, Record, RecordBatch, Rejected, Request, Skipped, Unreadable
 from replay_cli.moengage.mapping import Api, Concern, Draft, NotTakenError, UnmappableError
-from replay_cli.moengage.preflight import MISSING_TIME, refuse_future, refuse_size
+from replay_cli.moengage.preflight import LEAST_SKIMMED, MISSING_TIME, MOST_SKIMMED, refuse_future, refuse_size
 from replay_cli.segment.criteria import NO_CONSENT, unknown_categories
 from replay_cli.segment.javascript import instant
 from replay_cli.segment.lists import NO_LISTS, SUPPRESSED, Lists, person
@@ -84,6 +84,8 @@ class Preparation:
         lists: judge by ids what the selection has left in, and once more the ids that a mapping has made of them.
         filters: the destination's filters, for what is still there.
         observer: looks on.
+        without_bodies: nothing is sent, so a request may have an empty body: of a message that is within all limits, as
+            far as its own JSON tells. All else is the same.
     """
 
     def __init__(
@@ -96,6 +98,7 @@ class Preparation:
         lists: Lists = NO_LISTS,
         filters: Filter | None = None,
         observer: Observer | None = None,
+        without_bodies: bool = False,
     ) -> None:
         self.api = api
         self._strict = strict
@@ -105,6 +108,7 @@ class Preparation:
         self._listed = lists.selector()
         self._filters = filters
         self._observer = observer
+        self._skims = without_bodies and api.is_verbatim
         _keep_freed_memory()
 
     def __call__(self, batch: RecordBatch) -> Prepared:
@@ -121,19 +125,21 @@ class Preparation:
         """Put what becomes of each record into `prepared`, whose times begin with ""; return how many are blank."""
         # Every replayed message passes here, so the loop is written for speed: few calls, few look-ups.
         _, _, requests, ids, events, times, skipped, rejected, _, _ = prepared
-        _, map_message, check, max_body_bytes, _, time_of, event_of = self.api
+        _, map_message, check, max_body_bytes, _, time_of, event_of, screen, _ = self.api
+        is_ordinary, skims = screen or _is_never_ordinary, self._skims
         loads, dumps, new, concerns, blank = orjson.loads, orjson.dumps, tuple.__new__, list[Concern](), 0
         see, see_drafts = (None, None) if self._observer is None else (self._observer.message, self._observer.drafts)
         is_suppressed = None if self._lists.suppressed is None else self._lists.suppressed.has
         reason_against, filters = all_of((self._selection.for_object(batch.object.uri), self._listed)), self._filters
         now = iso_instant(self._clock())
+        text: bytes
         for ordinal, record in enumerate(batch.records, batch.first):
             if record == b"":
                 blank += 1
                 continue
             try:
                 try:
-                    message, text, replaced = loads(record), record, False  # type: ignore[arg-type] # or it raises
+                    message, text, replaced = loads(record), record, False  # type: ignore[arg-type, assignment]
                 except orjson.JSONDecodeError:
                     message, text, replaced = _read_with_care(record)
                 if message.__class__ is not dict:
@@ -167,14 +173,17 @@ class Preparation:
                 if time > now:
                     refuse_future(dated)
                 for part, (path, body, users) in enumerate(drafts):
-                    try:
-                        wire = dumps(body)
-                    except TypeError:
-                        wire = to_json(body)  # says why not
-                    if len(wire) > max_body_bytes:
-                        refuse_size(wire, max_body_bytes)
-                    if found := check(body, wire):
-                        concerns += found
+                    if skims and LEAST_SKIMMED <= len(text) <= MOST_SKIMMED and is_ordinary(body, text):
+                        wire = b""
+                    else:
+                        try:
+                            wire = dumps(body)
+                        except TypeError:
+                            wire = to_json(body)  # says why not
+                        if len(wire) > max_body_bytes:
+                            refuse_size(wire, max_body_bytes)
+                        if not is_ordinary(body, wire) and (found := check(body, wire)):
+                            concerns += found
                     if time_of is not None:
                         _check_time(time_of(body), now, concerns)
                     requests.append(new(Request, ((ordinal,), part, "POST", path, wire, users, (text,))))
@@ -287,6 +296,11 @@ def _check_time(timestamp: object, now: str, concerns: list[Concern]) -> None:
     """
     if _odd_time(timestamp, "", concerns) > now:
         refuse_future(timestamp)
+
+
+def _is_never_ordinary(_body: dict[str, Any], _wire: bytes) -> bool:
+    """Stand for the screen of an API that has none."""
+    return False
 
 
 def _keep_freed_memory() -> None:

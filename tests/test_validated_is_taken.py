@@ -100,6 +100,12 @@ def line(made: dict[str, Any]) -> bytes:
     return json.dumps(made).encode()
 
 
+def short_line(made: dict[str, Any]) -> bytes:
+    """The same without spaces, and with nothing escaped but lone surrogates."""
+    text = json.dumps(made, ensure_ascii=False, separators=(",", ":"))
+    return text.encode("utf-8", "backslashreplace")
+
+
 @pytest.mark.parametrize("name", APIS)
 @given(made=st.lists(st.one_of(ORDINARY, MESSAGES), min_size=1, max_size=6))
 def test_the_sandbox_refuses_nothing_that_validation_lets_through(name: str, made: list[dict[str, Any]]) -> None:
@@ -109,6 +115,86 @@ def test_the_sandbox_refuses_nothing_that_validation_lets_through(name: str, mad
     prepared = prepare(RecordBatch(ArchiveObject("a.jsonl", 1, "e"), 0, records, Unit.LINE, 1))
     requests = bundle(prepared.requests, api.pack, api.max_body_bytes) if api.pack else prepared.requests
     assert refusals(requests) == []
+
+
+PADDED = st.builds(
+    lambda made, padding: {**made, "sentAt": ["p" * 500] * padding}, st.one_of(ORDINARY, MESSAGES), st.integers(0, 12)
+)
+"""Messages as long as archives have them."""
+SETTINGS: list[dict[str, Any]] = [
+    *({"api": name} for name in APIS),
+    {"project_name": "p" * 600},
+    {"stamp": {"source": "s" * 600}},
+]
+
+
+def found(settings: dict[str, Any], records: list[bytes], *, strict: bool = False, without_bodies: bool) -> Any:
+    """What is found in records, in whatever bodies their requests have."""
+    api = make_api(settings, WORKSPACE)
+    prepare = Preparation(api, strict=strict, clock=lambda: NOW, without_bodies=without_bodies)
+    batch = RecordBatch(ArchiveObject("a.jsonl", 1, "e"), 0, records, Unit.LINE, 1)
+    for _ in range(2):  # what the first time has taught changes nothing
+        prepared = prepare(batch)
+    return prepared._replace(requests=[request._replace(body=b"") for request in prepared.requests])
+
+
+@pytest.mark.parametrize("settings", SETTINGS, ids=lambda settings: "-".join(map(str, settings))[:20])
+@given(made=st.lists(PADDED, min_size=1, max_size=6), strict=st.booleans())
+def test_who_sends_nothing_finds_the_same_without_bodies(
+    settings: dict[str, Any], made: list[dict[str, Any]], strict: bool
+) -> None:
+    for spelled in (line, short_line):
+        records = [spelled(one) for one in made]
+        assert found(settings, records, strict=strict, without_bodies=True) == found(
+            settings, records, strict=strict, without_bodies=False
+        )
+
+
+DEEP: Any = 1
+"""One level more than can be written of a body that it is in, in fewer characters than a text may have."""
+for _ in range(253):
+    DEEP = [DEEP]
+
+
+@pytest.mark.parametrize("settings", SETTINGS, ids=lambda settings: "-".join(map(str, settings))[:20])
+@pytest.mark.parametrize(
+    ("attributes", "padding"),
+    [
+        ({"a": DEEP}, 1000),
+        ({"a": [DEEP]}, 1000),
+        ({"a": "t" * 513}, 0),
+        ({"a": "t" * 513}, 3000),
+        ({"a": "https://a.example/" + "a" * 500}, 0),
+        ({"a": "https://a.example/" + "a" * 500}, 3000),
+        ({"a": {"b": [{"c": "t" * 513}]}}, 3000),
+        ({"a": [1, "b"]}, 1000),
+        ({"o": {f"k{number}": "t" * 500 for number in range(60)}}, 0),
+        ({f"a{number}": "t" * 500 for number in range(300)}, 0),
+        ({"a": {"b": {"c": {"d": 1}}}}, 1000),
+        ({"$a": 1, "moe_b": 2, "c": {"d.e": 1}}, 1000),
+        ({"n" * 201: 1}, 1000),
+    ],
+    ids=range(13),
+)
+@pytest.mark.parametrize("kind", ["track", "identify"])
+def test_what_is_found_in_a_body_is_found_without_it(
+    kind: str, attributes: dict[str, Any], padding: int, settings: dict[str, Any]
+) -> None:
+    short = {"type": kind, "userId": "uu", "event": "E"}
+    made = {**short, "traits" if kind == "identify" else "properties": attributes, "timestamp": 1}
+    if padding:
+        made["sentAt"] = [500 * "p"] * (padding // 500)
+    result = found(settings, [short_line(made)], without_bodies=True)
+    assert result == found(settings, [short_line(made)], without_bodies=False)
+    assert result.rejected or result.warnings
+
+
+def test_bodies_are_not_made_where_a_glance_shows_that_they_are_within_all_limits() -> None:
+    prepare = Preparation(make_api({}, WORKSPACE), strict=False, clock=lambda: NOW, without_bodies=True)
+    usual = {**message(1), "sentAt": ["p" * 500] * 2}
+    odd = {**usual, "properties": {"a": "t" * 513}}
+    batch = RecordBatch(ArchiveObject("a.jsonl", 1, "e"), 0, [line(usual), line(odd)], Unit.LINE, 1)
+    assert [bool(request.body) for request in prepare(batch).requests] == [False, True]
 
 
 @pytest.mark.parametrize("name", APIS)

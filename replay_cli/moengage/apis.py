@@ -10,7 +10,7 @@ from replay_cli.moengage.bulk import bulk_event, bulk_mapping
 from replay_cli.moengage.classic import classic_mapping
 from replay_cli.moengage.mapping import Api, Draft, Mapping
 from replay_cli.moengage.packing import packer
-from replay_cli.moengage.preflight import MAX_BODY_BYTES, MAX_BULK_BYTES, make_check
+from replay_cli.moengage.preflight import MAX_BODY_BYTES, MAX_BULK_BYTES, make_check, make_screen
 
 ACTIONS, CLASSIC, BULK = "actions", "classic", "bulk"
 APIS = (ACTIONS, CLASSIC, BULK)
@@ -26,25 +26,26 @@ def make_api(settings: Settings[str, Any], workspace_id: str, *, most_users: int
         most_users: users that one bulk request may carry; 0: any number.
         most_events: events that it may carry; 0: any number.
     """
-    name, stamp = settings.get("api", ACTIONS), settings.get("stamp") or {}
-    existing = settings.get("update_existing_only", False)
+    name, stamp, project = settings.get("api", ACTIONS), settings.get("stamp") or {}, settings.get("project_name", "")
+    existing, screen = settings.get("update_existing_only", False), make_screen(name)
     if name == BULK:
         mapping = bulk_mapping(workspace_id, update_existing_only=existing, stamp=stamp)
         pack = packer(most_users, most_events, MAX_BULK_BYTES)
-        return Api(name, mapping, make_check(name), MAX_BULK_BYTES, pack, event_of=bulk_event)
+        return Api(name, mapping, make_check(name), MAX_BULK_BYTES, pack, event_of=bulk_event, screen=screen)
     if name == CLASSIC:
-        project = settings.get("project_name", "")
         mapping = classic_mapping(workspace_id, project, update_existing_only=existing, stamp=stamp)
-        return Api(name, mapping, make_check(name), MAX_BODY_BYTES)
+        return Api(name, mapping, make_check(name), MAX_BODY_BYTES, screen=screen)
     if document := settings.get("mapping"):
         # What other jobs do without.
         from replay_cli.moengage.configuration import Configuration
         from replay_cli.moengage.configured import configured_mapping
 
         mapping = configured_mapping(Configuration.from_document(document), workspace_id)
-        return Api(name, _stamped(mapping, stamp), make_check(name), MAX_BODY_BYTES, time_of=_time_of)
-    mapping = actions_mapping(workspace_id, settings.get("project_name", ""), update_existing_only=existing)
-    return Api(name, _stamped(mapping, stamp), make_check(name), MAX_BODY_BYTES)
+        mapping = _stamped(mapping, stamp)
+        return Api(name, mapping, make_check(name), MAX_BODY_BYTES, time_of=_time_of, screen=screen)
+    mapping = _stamped(actions_mapping(workspace_id, project, update_existing_only=existing), stamp)
+    is_verbatim = not project and not stamp
+    return Api(name, mapping, make_check(name), MAX_BODY_BYTES, screen=screen, is_verbatim=is_verbatim)
 
 
 def _time_of(body: dict[str, Any]) -> object:

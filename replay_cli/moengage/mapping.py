@@ -40,6 +40,13 @@ Raises `UnmappableError` or `NotTakenError`."""
 Check = Callable[[dict[str, Any], bytes], Sequence[Concern]]
 """(a draft's body, its JSON) → concerns. Raises `UnmappableError` for what MoEngage would reject."""
 
+Screen = Callable[[dict[str, Any], bytes], bool]
+"""(a draft's body, its JSON) → whether it is certain, at a glance, that the check has nothing to say.
+
+Of the JSON it only matters how long it and its texts are. So in place of a body that is made of nothing but its
+message's own values, it can be shown the message's JSON, within the bounds that `preflight` tells.
+"""
+
 Pack = Callable[[Sequence[Request]], list[Request]]
 """Requests of one record each → fewer ones of many; their order stays."""
 
@@ -47,9 +54,11 @@ Pack = Callable[[Sequence[Request]], list[Request]]
 class Api(NamedTuple):
     """One way to hand messages to MoEngage.
 
-    `max_body_bytes` holds for each request; without `pack`, every draft is a request of its own. `time_of` tells when
-    a draft's body says that it happened, for mappings that may take another time than the message's. `event_of` tells
-    the name of the event in a draft's body, "" for what updates a user; without it that is the body's `event`.
+    `screen` spares nearly all bodies the `check`; where `is_verbatim`, they are made of nothing but their messages' own
+    values. `max_body_bytes` holds for each request; without `pack`, every draft is a request of its own. `time_of`
+    tells when a draft's body says that it happened, for mappings that may take another time than the message's.
+    `event_of` tells the name of the event in a draft's body, "" for what updates a user; without it that is the body's
+    `event`.
     """
 
     name: str
@@ -59,3 +68,5 @@ class Api(NamedTuple):
     pack: Pack | None = None
     time_of: Callable[[dict[str, Any]], object] | None = None
     event_of: Callable[[dict[str, Any]], str] | None = None
+    screen: Screen | None = None
+    is_verbatim: bool = False

@@ -61,7 +61,7 @@ def _is_ordinary_list(elements: list[Any], level: int, keys: KnownNames) -> bool
     if len(elements) > MOST_ELEMENTS:
         return False
     kinds = {*map(type, elements)}
-    if len(kinds) > 1:
+    if len(kinds) > 1 or list in kinds:
         return False
     if dict in kinds:
         include = keys.include

@@ -6,7 +6,7 @@ exactly, by the rules in `limits`.
 """
 
 from collections.abc import Sequence
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 from replay_cli.moengage.limits import (
     LONGEST_RESERVED_ID,
@@ -28,17 +28,20 @@ from replay_cli.moengage.limits import (
     is_plain_name,
     is_reserved,
 )
-from replay_cli.moengage.mapping import Check, Concern, UnmappableError
+from replay_cli.moengage.mapping import Check, Concern, Screen, UnmappableError
 from replay_cli.moengage.ordinary import KnownNames, are_scalars, has_ordinary_values, has_short_texts
 
 __all__ = [
+    "LEAST_SKIMMED",
     "MAX_BODY_BYTES",
     "MAX_BULK_BYTES",
     "MISSING_TIME",
+    "MOST_SKIMMED",
     "RESERVED_ID",
     "RESERVED_IDS",
     "is_reserved",
     "make_check",
+    "make_screen",
     "refuse_future",
     "refuse_size",
 ]
@@ -52,11 +55,18 @@ MISSING_TIME = "missing_time"
 
 _TOO_SHORT = MOST_TEXT + 80
 """A body of so many bytes has no text that is too long: what every body has around it takes more than the rest."""
+LEAST_SKIMMED, MOST_SKIMMED = _TOO_SHORT + 1, MOST_OBJECT_BYTES // 5
+"""How long a message's JSON may be to be shown to the screen in place of its body's.
+
+So long that its texts are looked at; and so short that what numbers grow by, as `1e15` does, takes no body beyond any
+limit: that is 4.5 times their length at most.
+"""
 _NOTHING: dict[str, Any] = {}
+Made = TypeVar("Made")
 
 
 def make_check(api: str) -> Check:
-    """Make the check of an API's bodies.
+    """Make the check of an API's bodies: it looks at everything.
 
     Args:
         api: `actions` or `classic` (bodies for the Segment endpoint), or `bulk`.
@@ -64,11 +74,12 @@ def make_check(api: str) -> Check:
     Raises:
         ValueError: there is no such API.
     """
-    if api in ("actions", "classic"):
-        return _segment_check()
-    if api == "bulk":
-        return _bulk_check()
-    raise ValueError(f"{api!r} is no API")
+    return _of_api(api, _check_segment, _check_bulk)
+
+
+def make_screen(api: str) -> Screen:
+    """Make the screen before the check of an API's bodies, which remembers names; arguments and errors as there."""
+    return _of_api(api, _segment_screen, _bulk_screen)()
 
 
 def refuse_future(timestamp: object) -> NoReturn:
@@ -89,36 +100,42 @@ def refuse_size(body: bytes, most: int = MAX_BODY_BYTES) -> NoReturn:
     raise UnmappableError("too_large", f"a body of {len(body):,} bytes; MoEngage takes {most:,}")
 
 
-def _segment_check() -> Check:
+def _of_api(api: str, for_segment: Made, for_bulk: Made) -> Made:
+    if api in ("actions", "classic"):
+        return for_segment
+    if api == "bulk":
+        return for_bulk
+    raise ValueError(f"{api!r} is no API")
+
+
+def _segment_screen() -> Screen:
     properties, traits, keys = KnownNames(is_plain_name), KnownNames(_is_plain_trait), KnownNames(is_plain_key)
     include_properties, include_traits = properties.include, traits.include
 
-    def check(body: dict[str, Any], wire: bytes) -> Sequence[Concern]:
-        # Every replayed message passes here, so the screens are in line.
+    def is_ordinary(body: dict[str, Any], wire: bytes) -> bool:
+        # Every replayed message passes here, so everything is in line.
         get = body.get
         user, event = get("user_id"), get("event")
         if event is None:
             attributes, include, learn = get("traits", _NOTHING), include_traits, traits.learn
         else:
             attributes, include, learn = get("properties", _NOTHING), include_properties, properties.learn
-        if (
+        return (
             (user is None or len(user) > LONGEST_RESERVED_ID or (len(user) > 1 and user.lower() not in RESERVED_IDS))
             and (event is None or len(event) <= MOST_NAME)
             and len(attributes) <= MOST_EVENT_ATTRIBUTES
             and (include(attributes) or learn(attributes))
             and (len(wire) <= _TOO_SHORT or (len(wire) <= MOST_OBJECT_BYTES and has_short_texts(wire)))
             and (are_scalars(map(type, attributes.values())) or has_ordinary_values(attributes, keys))
-        ):
-            return ()
-        return _settle(_segment_findings(body, len(wire)), _REJECTED_BY_SEGMENT)
+        )
 
-    return check
+    return is_ordinary
 
 
-def _bulk_check() -> Check:
+def _bulk_screen() -> Screen:
     properties, traits, keys = KnownNames(is_plain_name), KnownNames(_is_plain_trait), KnownNames(is_plain_key)
 
-    def check(body: dict[str, Any], wire: bytes) -> Sequence[Concern]:
+    def is_ordinary(body: dict[str, Any], wire: bytes) -> bool:
         elements = body["elements"]
         element = elements[0]
         user, actions = element["customer_id"], element.get("actions")
@@ -127,7 +144,7 @@ def _bulk_check() -> Check:
         else:
             holder, names = actions[0], properties
         attributes = holder.get("attributes", _NOTHING)
-        if (
+        return (
             len(elements) == 1
             and (len(user) > LONGEST_RESERVED_ID or not is_reserved(user))
             and (actions is None or (len(actions) == 1 and len(holder["action"]) <= MOST_NAME))
@@ -135,11 +152,17 @@ def _bulk_check() -> Check:
             and (names.include(attributes) or names.learn(attributes))
             and (len(wire) <= _TOO_SHORT or (len(wire) <= MOST_OBJECT_BYTES and has_short_texts(wire)))
             and (are_scalars(map(type, attributes.values())) or has_ordinary_values(attributes, keys))
-        ):
-            return ()
-        return _settle(_bulk_findings(elements, len(wire)), _REJECTED_BY_DATA)
+        )
 
-    return check
+    return is_ordinary
+
+
+def _check_segment(body: dict[str, Any], wire: bytes) -> Sequence[Concern]:
+    return _settle(_segment_findings(body, len(wire)), _REJECTED_BY_SEGMENT)
+
+
+def _check_bulk(body: dict[str, Any], wire: bytes) -> Sequence[Concern]:
+    return _settle(_bulk_findings(body["elements"], len(wire)), _REJECTED_BY_DATA)
 
 
 def _is_plain_trait(name: str) -> bool:

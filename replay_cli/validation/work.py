@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from replay_cli.archive import S3Options, Source, open_source, read
 from replay_cli.archive.portions import Portion
-from replay_cli.delivery.budget import Allowance
+from replay_cli.delivery.allowance import Allowance
 from replay_cli.engines import Tell
 from replay_cli.errors import ChangedObjectError, DamagedObjectError, FatalError
 from replay_cli.job import Job
@@ -165,4 +165,5 @@ def _preparation(setup: Setup, job: Job, observer: Observer | None = None) -> Pr
         lists=setup.lists,
         filters=None if filters is None else Filters.from_document(filters),
         observer=observer,
+        without_bodies=True,
     )
