@@ -1,7 +1,6 @@
 """What holds a run back, in delivery's own numbers: what estimates are made of."""
 
-from replay_cli.delivery import budget
-from replay_cli.delivery.budget import Allowance
+from replay_cli.delivery.allowance import Allowance, bucket, refill
 from replay_cli.delivery.cap import BOARDING_SECONDS, bucket_and_refill
 from replay_cli.delivery.fair_use import LIMITS
 from replay_cli.ledger.ledger import COMMIT_EVERY
@@ -31,4 +30,4 @@ def make_pace(rps: float, concurrency: int, latency: float, allowance: Allowance
 
 
 def _budget(per_minute: int) -> Bucket | None:
-    return Bucket(budget.bucket(per_minute), budget.refill(per_minute)) if per_minute else None
+    return Bucket(bucket(per_minute), refill(per_minute)) if per_minute else None

@@ -13,7 +13,7 @@ import pytest
 
 from replay_cli.archive import Source, open_source
 from replay_cli.archive.wrapped import WrappedSource
-from replay_cli.delivery.budget import Allowance
+from replay_cli.delivery.allowance import Allowance
 from replay_cli.errors import ChangedObjectError, UsageError
 from replay_cli.model import ArchiveObject
 from replay_cli.moengage.apis import make_api

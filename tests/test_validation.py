@@ -17,7 +17,7 @@ from replay_cli.archive import canonical, open_source
 from replay_cli.archive import portions as portions_module
 from replay_cli.archive.portions import Portion
 from replay_cli.cli.preparing import preparation
-from replay_cli.delivery.budget import Allowance
+from replay_cli.delivery.allowance import Allowance
 from replay_cli.dry_run import DryRun
 from replay_cli.engines import Here, Work
 from replay_cli.errors import FatalError, UsageError
@@ -29,8 +29,9 @@ from replay_cli.report.summary import Summary
 from replay_cli.segment.duplicates import Window
 from replay_cli.segment.ids import IdSet, portable
 from replay_cli.segment.lists import NO_LISTS, Lists
-from replay_cli.validation import Findings, Setup, Validation, conductor
-from replay_cli.validation.work import Worker
+from replay_cli.validation import conductor
+from replay_cli.validation.conductor import Findings, Validation
+from replay_cli.validation.work import Setup, Worker
 from tests.support.archives import message, objects, write_lines
 from tests.support.processes import replay
 from tests.support.sandbox_process import SandboxProcess

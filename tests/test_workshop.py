@@ -13,7 +13,7 @@ import orjson
 import pytest
 
 from replay_cli.cli.preparing import preparation
-from replay_cli.delivery.budget import Allowance
+from replay_cli.delivery.allowance import Allowance
 from replay_cli.errors import DamagedObjectError, FatalError
 from replay_cli.job import Job
 from replay_cli.model import ArchiveObject, Record, RecordBatch, Unit, Unreadable

@@ -19,7 +19,7 @@ from replay_cli.cli.selecting import s3_options
 from replay_cli.cli.state import StateOptions
 from replay_cli.cli.summarizing import summarize
 from replay_cli.cli.tracing import Looked, Tracing
-from replay_cli.delivery.budget import Allowance
+from replay_cli.delivery.allowance import Allowance
 from replay_cli.errors import FatalError, PausedError, UsageError
 from replay_cli.job import Job, dead_letter_path
 from replay_cli.ledger.dead_letters import DeadLetterFile

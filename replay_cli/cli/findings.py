@@ -6,7 +6,7 @@ from replay_cli.cli.inquiry import Inquiry
 from replay_cli.profiling import document as profile_document
 from replay_cli.profiling.estimate import Pace, estimate
 from replay_cli.report.terminal import count
-from replay_cli.validation import Findings
+from replay_cli.validation.conductor import Findings
 
 ALL_SENDABLE = "everything can be sent"
 NOTHING_FOUND = "nothing under the sources lies within the selection, as the paths tell it"

@@ -12,7 +12,7 @@ from replay_cli.cli.elsewhere import require_elsewhere, require_writable
 from replay_cli.cli.listing import Listing, listing_from
 from replay_cli.cli.selecting import s3_options, selection_from
 from replay_cli.cli.shaping import explain, shape
-from replay_cli.delivery.budget import Allowance
+from replay_cli.delivery.allowance import Allowance
 from replay_cli.errors import UsageError
 from replay_cli.job import Job
 from replay_cli.segment.ids import portable

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from replay_cli.delivery.budget import Allowance
+from replay_cli.delivery.allowance import Allowance
 from replay_cli.job import Job
 from replay_cli.moengage.apis import make_api
 from replay_cli.moengage.mapping import Mapping, NotTakenError, UnmappableError

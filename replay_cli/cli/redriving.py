@@ -14,7 +14,7 @@ from replay_cli.cli.remote_checkpoint import open_checkpoint, state_s3
 from replay_cli.cli.reporting import require_report
 from replay_cli.cli.running import finish, make_session, stored_job
 from replay_cli.cli.telling import Telling
-from replay_cli.delivery.budget import Allowance
+from replay_cli.delivery.allowance import Allowance
 from replay_cli.ledger.redrive import IN_DOUBT, Which
 from replay_cli.redriving import take_dead_letters
 from replay_cli.report.summary import EXIT_INCOMPLETE, EXIT_OK, Summary, exit_code

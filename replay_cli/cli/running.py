@@ -25,7 +25,7 @@ from replay_cli.cli.selecting import s3_options, selection_from
 from replay_cli.cli.session import Plan, Session
 from replay_cli.cli.shaping import explain, shape
 from replay_cli.cli.telling import Telling
-from replay_cli.delivery.budget import Allowance
+from replay_cli.delivery.allowance import Allowance
 from replay_cli.delivery.transport import tls_context
 from replay_cli.dry_run import DryRun
 from replay_cli.errors import FatalError, UsageError

@@ -10,7 +10,7 @@ from replay_cli.cli.destination import Destination
 from replay_cli.cli.listing import Listing
 from replay_cli.cli.state import USUAL, StateOptions
 from replay_cli.cli.telling import Telling
-from replay_cli.delivery.budget import Allowance
+from replay_cli.delivery.allowance import Allowance
 from replay_cli.job import Job
 from replay_cli.ledger.changes import Changed
 from replay_cli.model import ArchiveObject

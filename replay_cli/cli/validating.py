@@ -66,7 +66,8 @@ def _read_all(inquiry: Inquiry, values: Values, console: Console) -> int:
     from replay_cli.cli.counts import write_counts  # here: what plans and previews do without
     from replay_cli.cli.findings import validation_document
     from replay_cli.report.validation import print_validation
-    from replay_cli.validation import Setup, Validation
+    from replay_cli.validation.conductor import Validation
+    from replay_cli.validation.work import Setup
 
     setup = Setup(inquiry.job, inquiry.listing.lists, inquiry.allowance, inquiry.s3, inquiry.now)
     workers, scheduler, window = values["workers"] or cores(), values["scheduler"], _window(values)

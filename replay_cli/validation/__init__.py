@@ -4,8 +4,3 @@ The objects of the listing are portioned out (`archive.portions`), an engine (`e
 (`work`), and their profiles are put together in their order (`conductor`): so what is found is the same whoever works.
 What depends on the order of the records is left out where only one reads (`order`).
 """
-
-from replay_cli.validation.conductor import Findings, Validation
-from replay_cli.validation.work import Setup
-
-__all__ = ["Findings", "Setup", "Validation"]

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from replay_cli.delivery.budget import Allowance, Budget
+from replay_cli.delivery.allowance import Allowance
+from replay_cli.delivery.budget import Budget
 from tests.delivery.clock import run
 
 ALLOWANCES = st.builds(Allowance, st.integers(10, 3000), st.integers(10, 3000))

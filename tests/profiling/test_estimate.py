@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from replay_cli.delivery.budget import Allowance, Budget
+from replay_cli.delivery.allowance import Allowance
+from replay_cli.delivery.budget import Budget
 from replay_cli.delivery.cap import Cap
 from replay_cli.delivery.fair_use import FairUse
 from replay_cli.delivery.transport import Gate

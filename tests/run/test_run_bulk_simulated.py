@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from replay_cli.delivery.budget import Allowance
+from replay_cli.delivery.allowance import Allowance
 from replay_cli.policy import BulkRefused, DeadLetterLimit, InDoubt, OnExhausted, Policy
 from tests.ledger.checkpoints import rows
 from tests.support.bulk_simulation import BulkDestination, bulk_api, bulk_copies, require_bulk_order, small_bulk

@@ -20,7 +20,8 @@ import pytest
 
 from replay_cli.cli.opening import find_begun
 from replay_cli.custody import AT_HOME
-from replay_cli.delivery.budget import Allowance, Budget
+from replay_cli.delivery.allowance import Allowance
+from replay_cli.delivery.budget import Budget
 from replay_cli.delivery.cap import Cap
 from replay_cli.delivery.transport import Gate, Transport
 from replay_cli.ledger import store as store_module
