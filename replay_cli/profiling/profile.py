@@ -1,7 +1,5 @@
 """What is in an archive, or in a part of it: of bounded size, to be sent between processes and merged (pure)."""
 
-import pickle
-import zlib
 from collections.abc import Mapping
 
 from replay_cli.profiling.book import Book
@@ -13,8 +11,6 @@ from replay_cli.profiling.names import Names
 from replay_cli.profiling.repeats import Repeats
 from replay_cli.profiling.sending import Sending, longest_user
 from replay_cli.profiling.times import Times
-
-_FAST = 1
 
 
 class Profile:
@@ -87,9 +83,3 @@ class Profile:
             events=round(spent.events * share),
         )
         return InBulk(workload, self.book.sendable - records)
-
-    def __getstate__(self) -> bytes:
-        return zlib.compress(pickle.dumps(self.__dict__, pickle.HIGHEST_PROTOCOL), _FAST)
-
-    def __setstate__(self, state: bytes) -> None:
-        self.__dict__ = pickle.loads(zlib.decompress(state))  # noqa: S301 # as whoever unpickles this does anyway

@@ -6,8 +6,8 @@ from typing import Any
 
 from replay_cli.profiling.tally import add_up
 
-_WAITING = 1 << 12
-"""Texts that wait to be put into a sketch: most of a batch's come again in the next one."""
+_WAITING = 1 << 15
+"""Texts that wait to be put into a sketch, which is a call for each: most of them come again meanwhile."""
 _PLACES = 1 << 15
 _EXACT_SHARE = 11
 """A sketch knows every text's hash as long as there are fewer than its places divided by this."""
