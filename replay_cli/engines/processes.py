@@ -1,5 +1,6 @@
 """Processes of this machine, for work that takes more than one core."""
 
+import gc
 import os
 import signal
 from collections.abc import Callable, Iterator
@@ -15,6 +16,8 @@ from typing import Any, Self
 from replay_cli.engines.engine import LOCAL, Told, Work, ahead_of
 from replay_cli.errors import FatalError
 
+_OBJECTS_BEFORE_COLLECTION = 50_000
+"""How many new objects Python looks through for cycles at once, and not 700: what is parsed in a worker has none."""
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -94,6 +97,8 @@ def _begin(work: Work, counts: Any, lifeline: Connection) -> None:
         signal.signal(number, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
     Thread(target=_end_with, args=(lifeline,), daemon=True).start()
+    gc.freeze()  # what is imported stays
+    gc.set_threshold(_OBJECTS_BEFORE_COLLECTION)
 
     def tell(size: int, records: int) -> None:
         with counts.get_lock():

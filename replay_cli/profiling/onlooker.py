@@ -50,21 +50,22 @@ class Onlooker:
         self._see = names.see
         self._kinds: dict[tuple[str | None, ...], int] = {}
         self._values: list[Any] = []
+        self._keep = self._values.extend
         self._warned: Warned = []
 
     def message(self, ordinal: int, message: Message) -> None:
         """Take a message down."""
         # Every record passes here. What is kept until the batch ends is little, for what is kept has to be found in
         # the memory again: no messages, but values, one after the other, out of which columns are cut fast.
-        get, kinds = message.get, self._kinds
+        get = message.get
         try:
             context = message["context"]
             library = context["library"]
             kind = (message["type"], get("event"), library["name"], library["version"])
-            ids = (get("userId"), get("anonymousId"), message["messageId"])
-            values = (ordinal, *ids, message["timestamp"], message["receivedAt"], context.get("consent"))
-            kinds[kind] += 1
-            self._values += values
+            user, anonymous, message_id = get("userId"), get("anonymousId"), message["messageId"]
+            time, received, consent = message["timestamp"], message["receivedAt"], context.get("consent")
+            self._kinds[kind] += 1
+            self._keep((ordinal, user, anonymous, message_id, time, received, consent))
         except (KeyError, TypeError, AttributeError):  # the first of its kind, or one that does not have all of it
             self._take_any(ordinal, message)
 
@@ -76,7 +77,7 @@ class Onlooker:
         kind = tuple(map(_text, (get("type"), get("event"), library.get("name"), library.get("version"))))
         self._kinds[kind] = self._kinds.get(kind, 0) + 1
         ids = (get("userId"), get("anonymousId"), get("messageId"))
-        self._values += (ordinal, *ids, get("timestamp"), get("receivedAt"), context.get("consent"))
+        self._keep((ordinal, *ids, get("timestamp"), get("receivedAt"), context.get("consent")))
 
     def drafts(self, drafts: Sequence[Draft]) -> None:
         """Take down the names of what is sent."""

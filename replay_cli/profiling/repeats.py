@@ -1,7 +1,7 @@
 """Messages that an archive has several times, told by their ids (pure)."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from itertools import islice
 from zlib import crc32
 
@@ -47,9 +47,9 @@ class Repeats:
             self._keep(texts, ordinals, batch)
         self._shrink()
 
-    def _sampled(self, texts: Iterable[str]) -> list[str]:
+    def _sampled(self, texts: Collection[str]) -> list[str]:
         mask = (1 << self._halvings) - 1
-        return [text for text in texts if not crc32(text.encode()) & mask]
+        return [text for text, hash_ in zip(texts, map(crc32, map(str.encode, texts)), strict=True) if not hash_ & mask]
 
     def _keep(self, texts: Sequence[str], ordinals: Sequence[int], batch: RecordBatch) -> None:
         """Keep duplicates to look at: of a batch that is counted already."""
