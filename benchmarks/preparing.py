@@ -53,7 +53,7 @@ def bare_loop(path: Path) -> int:
 
 def product(path: Path) -> int:
     """The product's own way from the file to serialized requests, before MoEngage's limits are checked."""
-    return _prepared(path, make_api({}, "APP")._replace(check=lambda _body, _wire: ()))
+    return _prepared(path, make_api({}, "APP")._replace(screen=lambda _body, _wire: True))
 
 
 def checked(path: Path) -> int:

@@ -20,7 +20,8 @@ _NOW = 1.75e9
 
 
 def _preparation(observer: Observer | None = None, api: str = "actions") -> Preparation:
-    return Preparation(make_api({"api": api}, "APP"), strict=False, clock=lambda: _NOW, observer=observer)
+    made, is_observed = make_api({"api": api}, "APP"), observer is not None
+    return Preparation(made, strict=False, clock=lambda: _NOW, observer=observer, without_bodies=is_observed)
 
 
 def _profiler() -> Profiler:
