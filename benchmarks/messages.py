@@ -56,6 +56,7 @@ def _message(generator: random.Random, n: int, users: int) -> dict[str, Any]:
             "device": {"id": f"{person:032x}", "manufacturer": "Apple", "model": "iPhone14,2", "type": "ios"},
             "ip": "192.0.2.7",
             "locale": "en-US",
+            "network": {"carrier": "Carrier", "cellular": True, "wifi": False},
             "timezone": "Europe/Berlin",
             "screen": {"width": 390, "height": 844, "density": 3},
             "userAgent": "Mozilla/5.0 (iPhone; CPU iPhone OS 17_1 like Mac OS X)",
