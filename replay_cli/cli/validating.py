@@ -31,10 +31,13 @@ from replay_cli.telling.discretion import discreet_summary
 
 Values = Mapping[str, Any]
 """The options of `replay validate`."""
+_THREADS = "OPENBLAS_NUM_THREADS"
+"""Of the environment: how many threads numpy starts, here and in each worker; what is done with it needs none."""
 
 
 def validate(values: Values) -> NoReturn:
     """Look at what the options name, tell about it, and exit 0 if all of it can be sent, else 3."""
+    os.environ.setdefault(_THREADS, "1")
     with interruptible():
         inquiry = inquiry_from(values, time.time())
         console = error_console()
