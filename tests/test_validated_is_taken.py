@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from replay_cli.bundling import bundle
 from replay_cli.model import ArchiveObject, RecordBatch, Request, Unit
 from replay_cli.moengage.apis import APIS, make_api
+from replay_cli.moengage.configuration import read_configuration
 from replay_cli.preparation import Preparation
 from replay_cli.sandbox.endpoints import Account, Attempt, judge, max_body_bytes, read_body
 from tests.support.archives import message, write_lines
@@ -101,8 +102,8 @@ def line(made: dict[str, Any]) -> bytes:
 
 
 def short_line(made: dict[str, Any]) -> bytes:
-    """The same without spaces, and with nothing escaped but lone surrogates."""
-    text = json.dumps(made, ensure_ascii=False, separators=(",", ":"))
+    """The same as short as it can be, with nothing escaped but lone surrogates."""
+    text = json.dumps(made, ensure_ascii=False, separators=(",", ":")).replace("1000000000000000.0", "1e15")
     return text.encode("utf-8", "backslashreplace")
 
 
@@ -125,6 +126,7 @@ SETTINGS: list[dict[str, Any]] = [
     *({"api": name} for name in APIS),
     {"project_name": "p" * 600},
     {"stamp": {"source": "s" * 600}},
+    {"mapping": read_configuration(f"[track]\nadd = {{ source = '{'s' * 600}' }}", "wishes.toml").document},
 ]
 
 
@@ -173,8 +175,9 @@ for _ in range(253):
         ({"a": {"b": {"c": {"d": 1}}}}, 1000),
         ({"$a": 1, "moe_b": 2, "c": {"d.e": 1}}, 1000),
         ({"n" * 201: 1}, 1000),
+        ({"o": {f"k{number}": [1e15] * 50 for number in range(30)}}, 0),
     ],
-    ids=range(13),
+    ids=range(14),
 )
 @pytest.mark.parametrize("kind", ["track", "identify"])
 def test_what_is_found_in_a_body_is_found_without_it(

@@ -70,7 +70,10 @@ def pieces(file: BinaryIO, fast: Open, careful: Open) -> Iterator[bytes]:
         except Damage as found:
             damage = found
     if damage is not None:
-        raise damage
+        try:
+            raise damage
+        finally:
+            del damage, stream  # as in `lines`: an exception knows the frame, and the frame would know it
 
 
 def _skip(stream: Stream, size: int) -> int:

@@ -52,7 +52,10 @@ def line_batches(
     if held:  # less than a batch, and one line
         yield RecordBatch(obj, first, held, Unit.LINE, obj.size)
     if damage is not None:
-        raise damage
+        try:
+            raise damage
+        finally:
+            del damage, held  # or they would keep each other, and megabytes with them, until cycles are looked for
 
 
 class LineSplitter:

@@ -16,8 +16,6 @@ from typing import Any, Self
 from replay_cli.engines.engine import LOCAL, Told, Work, ahead_of
 from replay_cli.errors import FatalError
 
-_OBJECTS_BEFORE_COLLECTION = 50_000
-"""How many new objects Python looks through for cycles at once, and not 700: what is parsed in a worker has none."""
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -97,8 +95,7 @@ def _begin(work: Work, counts: Any, lifeline: Connection) -> None:
         signal.signal(number, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
     Thread(target=_end_with, args=(lifeline,), daemon=True).start()
-    gc.freeze()  # what is imported stays
-    gc.set_threshold(_OBJECTS_BEFORE_COLLECTION)
+    gc.freeze()  # what is imported stays, and need not be looked through again and again
 
     def tell(size: int, records: int) -> None:
         with counts.get_lock():

@@ -1,5 +1,6 @@
 """Objects read from disk, from first byte to last batch."""
 
+import gc
 import gzip
 import subprocess
 import sys
@@ -117,6 +118,23 @@ def test_a_truncated_object_gives_every_line_before_its_damage_then_names_the_pl
     assert lines == text.split(b"\n")[: len(lines)]
     assert len(lines) > 1000
     assert error.cause == f"the gzip data is cut off at byte {len(stored)}, at line {len(found)}"
+
+
+@pytest.mark.parametrize("begun", [True, False], ids=["later", "at once"])
+def test_what_was_read_of_a_damaged_object_is_let_go_at_once(tmp_path: Path, begun: bool) -> None:
+    """It is megabytes, and Python may not look for cycles before there are hundreds of them."""
+    path = tmp_path / "a.gz"
+    stored = gzip.compress(b"".join(b'{"n":%d}\n' % n for n in range(5000)))
+    path.write_bytes(stored[: len(stored) // 2 if begun else 15])
+    before_damage(path)  # the first one imports
+    gc.collect()
+    gc.disable()
+    try:
+        found = before_damage(path)
+        del found
+        assert gc.collect() == 0
+    finally:
+        gc.enable()
 
 
 def test_damage_in_the_first_bytes_is_damage_too(tmp_path: Path) -> None:
