@@ -72,14 +72,16 @@ class Profile:
         compared = self.comparison
         if compared is None:
             return None
-        share = self.book.sendable / compared.records if compared.records else 0.0
-        records = round(compared.in_bulk * share)
-        spent = compared.spent
+        sending, spent = self.sending, compared.spent
+        updates = compared.updates.of(sending.updates - sending.anonymous_updates)
+        events = compared.events.of(sending.requests - sending.updates - sending.anonymous_events)
+        records = updates + events
+        each = spent.users / compared.updates.in_bulk if compared.updates.in_bulk else 1.0
         workload = self.workload()._replace(
-            requests=round(spent.requests * share),
+            requests=round(spent.requests * compared.batches / compared.compared) if compared.compared else 0,
             records=records,
-            longest_user=longest_user(self.sending.lanes_in_bulk()) if records else None,
-            users=round(spent.users * share),
-            events=round(spent.events * share),
+            longest_user=longest_user(sending.lanes_in_bulk()) if records else None,
+            users=round(updates * each),
+            events=events,
         )
         return InBulk(workload, self.book.sendable - records)

@@ -63,6 +63,7 @@ class Profiler:
         profile.sending.take(prepared, self._prepare.api, self._cutoffs)
         if self._in_bulk is not None:
             profile.comparison = profile.comparison or Comparison()
+            profile.comparison.batches += 1
             if self._compared < _COMPARED_RECORDS or self._batches % COMPARED_EVERY == 0:
                 self._compared += len(batch.records)
                 profile.comparison.take(prepared, self._in_bulk(batch), self._in_bulk.api)

@@ -23,7 +23,7 @@ class Repeats:
     """
 
     def __init__(self) -> None:
-        self.without_id = 0
+        self.with_id = self.without_id = 0
         self.ones = Excerpts()
         self._numbers: Counter[str] = Counter()
         self._halvings = 0
@@ -38,6 +38,7 @@ class Repeats:
         """
         texts = ids(message_ids)
         known = list(filter(None, texts))
+        self.with_id += len(known)
         self.without_id += len(texts) - len(known)
         if self._halvings:
             known = self._sampled(known)
@@ -73,6 +74,7 @@ class Repeats:
 
     def merge(self, other: "Repeats") -> None:
         """Count what another one has counted."""
+        self.with_id += other.with_id
         self.without_id += other.without_id
         self.ones.merge(other.ones)
         while self._halvings < other._halvings:
@@ -90,12 +92,22 @@ class Repeats:
 
     @property
     def messages(self) -> int:
-        """Messages whose id another one had before them, or about as many."""
-        return sum(number - 1 for number in self._numbers.values()) << self._halvings
+        """Messages whose id another one had before them, or about as many: as many of all as in the sample."""
+        return round(self.with_id * self._share)
 
     @property
     def error(self) -> float:
         """One standard error of that number; 0 where it is exact."""
-        left_out = 1 - 0.5**self._halvings
-        squares = sum((number - 1) ** 2 for number in self._numbers.values())
-        return float((squares * left_out) ** 0.5 * 2**self._halvings)
+        if self.is_exact or not self._numbers:
+            return 0.0
+        total, repeated = self._numbers.total(), self._numbers.total() - len(self._numbers)
+        # In whole numbers, and sorted: so it is the same however they came.
+        alike = sorted(Counter(self._numbers.values()).items())
+        squares = sum(ids * (number * (total - repeated) - total) ** 2 for number, ids in alike)
+        return float((squares * (1 - 0.5**self._halvings)) ** 0.5 / total * self.with_id / total)
+
+    @property
+    def _share(self) -> float:
+        """How many of the messages that are counted have an id that is there already."""
+        total = self._numbers.total()
+        return 1 - len(self._numbers) / total if total else 0.0

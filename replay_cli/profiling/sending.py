@@ -52,6 +52,8 @@ class Sending:
         """Requests of one record each, by whom they are for: by the first of their lanes."""
         self._companions = Frequent(_MOST_COMPANIONS)
         """The same by their other lanes."""
+        self.anonymous_updates = self.anonymous_events = 0
+        """Those of nobody known."""
         self.older_than_60_days = self.older_than_365_days = 0
 
     def take(self, prepared: Prepared, api: Api, cutoffs: Cutoffs) -> None:
@@ -82,6 +84,9 @@ class Sending:
         else:
             first = short([users[0] for users in lanes])
             others = short([lane for users in lanes for lane in users[1:]])
+            nobodys = [event for lane, event in zip(first, prepared.events, strict=True) if not lane.startswith(_USER)]
+            self.anonymous_updates += nobodys.count("")
+            self.anonymous_events += len(nobodys) - nobodys.count("")
         self.people.update(first)
         self._companions.update(others)
         updated = [user for user, event in zip(first, prepared.events, strict=True) if not event]
@@ -106,6 +111,8 @@ class Sending:
         self.updated_users.merge(other.updated_users)
         self.people.merge(other.people)
         self._companions.merge(other._companions)
+        self.anonymous_updates += other.anonymous_updates
+        self.anonymous_events += other.anonymous_events
         self.older_than_60_days += other.older_than_60_days
         self.older_than_365_days += other.older_than_365_days
 
@@ -117,6 +124,11 @@ class Sending:
         """Return the same for the records that the bulk API takes, too: those of known users."""
         known = {lane: number for lane, number in self.people.counts.items() if lane.startswith(_USER)}
         return Counter(known) + self._companions.counts
+
+
+def is_known(request: Request) -> bool:
+    """Tell whether a request is a known user's: then the lane of that one is its first."""
+    return request.users[0].startswith(_USER)
 
 
 def longest_user(lanes: Counter[str]) -> tuple[str, int] | None:

@@ -66,6 +66,14 @@ def test_an_estimate_is_within_a_few_of_its_errors(few: int) -> None:
     assert abs(found.messages - 4_000) < 3 * found.error
 
 
+@pytest.mark.parametrize("copies", [2, 3])
+def test_an_archive_that_is_there_several_times_is_told_exactly(few: int, copies: int) -> None:
+    """For then the sample is as all the rest is."""
+    found = counted([f"id-{n % 3_000}" for n in range(3_000 * copies)], 500)
+    assert not found.is_exact
+    assert (found.messages, found.error) == (3_000 * (copies - 1), 0)
+
+
 def test_ids_that_are_made_to_fill_the_sample_do_not_fill_the_memory(few: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(repeats, "_MOST_HALVINGS", 4)
     in_sample = (f"id-{n}" for n in count() if not crc32(f"id-{n}".encode()) & 15)

@@ -206,6 +206,15 @@ def test_parts_tell_it_together() -> None:
     assert found.left_out == 100
 
 
+def test_who_is_anonymous_is_counted_everywhere_not_only_where_it_is_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(profiler, "_COMPARED_RECORDS", 0)
+    ann, nobody = {"userId": "ann"}, {"userId": None, "anonymousId": "a"}
+    made = [message(n, **(ann if n < 150 or n % 5 else nobody)) for n in range(1_000)]
+    found = profiled(made).in_bulk()
+    assert found is not None
+    assert found.left_out == 170
+
+
 def test_small_batches_are_all_compared_with_bulk() -> None:
     """Or the first object would speak for all."""
     made = [message(n, userId=None, anonymousId="a") for n in range(500)] + [message(n) for n in range(500)]
