@@ -1,5 +1,6 @@
 """A validation finds the same whoever reads, and what it counts is what a dry run counts."""
 
+import itertools
 import json
 import os
 import random
@@ -22,6 +23,8 @@ from replay_cli.dry_run import DryRun
 from replay_cli.engines import Here, Work
 from replay_cli.errors import FatalError, UsageError
 from replay_cli.job import Job
+from replay_cli.model import RecordBatch
+from replay_cli.preparation import Preparation
 from replay_cli.profiling import document
 from replay_cli.report.moments import Showable
 from replay_cli.report.progress import Reading
@@ -31,6 +34,7 @@ from replay_cli.segment.ids import IdSet, portable
 from replay_cli.segment.lists import NO_LISTS, Lists
 from replay_cli.validation import conductor
 from replay_cli.validation.conductor import Findings, Validation
+from replay_cli.validation.order import Order
 from replay_cli.validation.work import Setup, Worker
 from tests.support.archives import message, objects, write_lines
 from tests.support.processes import replay
@@ -139,6 +143,34 @@ def test_what_was_read_before_an_interruption_is_told(tmp_path: Path, monkeypatc
     assert (findings.objects, found(findings)["records"]["read"]) == (1, 1000)
 
 
+@pytest.mark.parametrize("read", [1, 2, 5])
+def test_who_stops_it_is_told_of_all_batches_that_were_read(
+    read: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in "ab":
+        write_lines(tmp_path / f"{name}.jsonl", (message(n) for n in range(3000)))
+    validation, within, batches = Validation(setup(tmp_path)), Order.within, itertools.count(1)
+
+    def stopping(self: Order, batch: RecordBatch, prepare: Preparation) -> RecordBatch:
+        if next(batches) == read:
+            validation.stop("SIGHUP")
+        return within(self, batch, prepare)
+
+    monkeypatch.setattr(Order, "within", stopping)
+    findings = validation.go(QUIET)
+    assert findings.interrupted == "SIGHUP"
+    assert (findings.objects, found(findings)["records"]["read"]) == (read // 3, 1000 * read)
+
+
+def test_what_is_stopped_before_it_begins_reads_nothing(tmp_path: Path) -> None:
+    write_lines(tmp_path / "a.jsonl", (message(n) for n in range(10)))
+    for workers in (1, 2):
+        validation = Validation(setup(tmp_path), workers=workers)
+        validation.stop("SIGINT")
+        findings = validation.go(QUIET)
+        assert (findings.interrupted, findings.objects, found(findings)["records"]["read"]) == ("SIGINT", 0, 0)
+
+
 def test_a_limit_ends_reading_after_so_many_requests(tmp_path: Path) -> None:
     write_lines(tmp_path / "a.jsonl", (message(n) for n in range(2500)))
     write_lines(tmp_path / "b.jsonl", (message(n) for n in range(2500, 3000)))
@@ -188,7 +220,7 @@ def test_what_is_not_as_it_was_listed_is_named_and_the_rest_is_read(tmp_path: Pa
     listed = objects(open_source([str(tmp_path)]))
     (tmp_path / "a.jsonl").unlink()
     write_lines(tmp_path / "b.jsonl", (message(n) for n in range(11)))
-    result = Worker(setup(tmp_path))(Portion(0, tuple(listed)), lambda *_: None)
+    result = Worker(setup(tmp_path))(Portion(0, tuple(listed)), lambda *_: False)
     assert result.damage == {
         listed[0].uri: "it is gone since it was listed",
         listed[1].uri: "it changed since it was listed",
@@ -202,7 +234,12 @@ def test_all_that_is_read_is_told(tmp_path: Path) -> None:
     (tmp_path / "b.gz").write_bytes(b"\x1f\x8bnonsense")
     listed = objects(open_source([str(tmp_path)]))
     told: list[tuple[int, int]] = []
-    Worker(setup(tmp_path))(Portion(0, tuple(listed)), lambda size, records: told.append((size, records)))
+
+    def tell(size: int, records: int) -> bool:
+        told.append((size, records))
+        return False
+
+    Worker(setup(tmp_path))(Portion(0, tuple(listed)), tell)
     assert min(size for size, _ in told) >= 0
     assert [sum(column) for column in zip(*told, strict=True)] == [sum(obj.size for obj in listed), 2500]
 

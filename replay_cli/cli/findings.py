@@ -29,7 +29,7 @@ def validation_document(inquiry: Inquiry, findings: Findings, pace: Pace, limit:
         "kind": "validation",
         "state": "interrupted" if findings.interrupted else "complete",
         "reason": _interrupted(findings, found["records"]) or _reason(found["records"], objects, limit),
-        "sendable": not (found["records"]["rejected"] or findings.damage),
+        "sendable": not (found["records"]["rejected"] or findings.damage or findings.interrupted),
         "objects": objects,
         "estimate": estimate(findings.profile.workload(), pace, inquiry.now, findings.profile.in_bulk()),
         "elapsed_seconds": round(findings.elapsed, 3),

@@ -1,7 +1,7 @@
 """Signals that end a command which has nothing to write down before: by an exception, so that all is cleaned up."""
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import NoReturn
@@ -42,6 +42,25 @@ def interruptible() -> Iterator[None]:
     except Interrupted as interrupted:
         click.echo("Interrupted.", err=True)
         raise click.exceptions.Exit(EXIT_SIGNALS[interrupted.name]) from None
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def stopping(stop: Callable[[str], None]) -> Iterator[None]:
+    """Let the first signal only ask to stop, by its name; the next one ends what is within `interruptible`."""
+
+    def ask(number: int, _frame: FrameType | None) -> None:
+        for each, handler in before.items():
+            signal.signal(each, handler)
+        stop(signal.Signals(number).name)
+
+    before = {number: signal.getsignal(number) for number in _ENDING if not is_to_be_ignored(number)}
+    for number in before:
+        signal.signal(number, ask)
+    try:
+        yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -14,7 +14,7 @@ from rich.console import Console
 
 from replay_cli.archive import Source, open_source, read
 from replay_cli.cli.inquiry import Inquiry, inquiry_from
-from replay_cli.cli.interruption import interruptible
+from replay_cli.cli.interruption import interruptible, stopping
 from replay_cli.cli.preparing import preparation
 from replay_cli.errors import DamagedObjectError
 from replay_cli.job import Job
@@ -75,7 +75,8 @@ def _read_all(inquiry: Inquiry, values: Values, console: Console) -> int:
     setup = Setup(inquiry.job, inquiry.listing.lists, inquiry.allowance, inquiry.s3, inquiry.now)
     workers, scheduler, window = values["workers"] or cores(), values["scheduler"], _window(values)
     validation = Validation(setup, workers=workers, scheduler=scheduler, limit=values["limit"], window=window)
-    findings = validation.go(console)
+    with stopping(validation.stop):
+        findings = validation.go(console)
     document = validation_document(inquiry, findings, _pace(inquiry, values), values["limit"])
     _tell(console, document, print_validation)
     profile = findings.profile

@@ -90,6 +90,9 @@ class Cluster:
         self._require_workers()
         return self._told
 
+    def stop(self) -> None:
+        """See `Engine`: these cannot be reached; what they have not finished can be cancelled."""
+
     def _hear(self, future: "Future[Any]") -> None:
         if not future.cancelled() and future.exception() is None:
             told = future.result()[1]
@@ -114,9 +117,10 @@ class Cluster:
 def _work_there(work: Work, item: Any) -> tuple[Any, Told]:
     told = Told()
 
-    def tell(size: int, records: int) -> None:
+    def tell(size: int, records: int) -> bool:
         nonlocal told
         told = Told(told.bytes + size, told.records + records)
+        return False
 
     return work(item, tell), told
 

@@ -15,8 +15,8 @@ class Told(NamedTuple):
     records: int = 0
 
 
-Tell = Callable[[int, int], None]
-"""Takes how many stored bytes and records were read since it was called last."""
+Tell = Callable[[int, int], bool]
+"""Takes how many stored bytes and records were read since it was called last; tells whether to stop with that."""
 Work = Callable[[Any, Tell], Any]
 """Does the work for one item. Where it is done elsewhere, both it and what it takes and gives can be pickled."""
 
@@ -58,6 +58,9 @@ class Engine(Protocol):
             FatalError: nobody works any more.
         """
 
+    def stop(self) -> None:
+        """Let those who work stop with what they have read, where they can be reached; a signal handler may call it."""
+
 
 class Here:
     """The process itself: the work for an item is done when `submit` returns.
@@ -75,6 +78,7 @@ class Here:
         self._work = work
         self._on_told = on_told
         self._told = Told()
+        self._is_stopping = False
 
     def __enter__(self) -> Self:
         return self
@@ -99,6 +103,11 @@ class Here:
         """See `Engine`."""
         return self._told
 
-    def _tell(self, size: int, records: int) -> None:
+    def stop(self) -> None:
+        """See `Engine`."""
+        self._is_stopping = True
+
+    def _tell(self, size: int, records: int) -> bool:
         self._told = Told(self._told.bytes + size, self._told.records + records)
         self._on_told(self._told)
+        return self._is_stopping

@@ -38,7 +38,7 @@ class Processes:
         self._others = set(active_children())
         context = get_context("spawn")
         resource_tracker.ensure_running()  # or it would let signals through again while the first worker starts
-        self._counts = context.Array("q", 2)
+        self._counts = context.Array("q", 3)  # bytes, records, and whether to stop
         self._theirs, self._lifeline = context.Pipe(duplex=False)
         begin = partial(_begin, work, self._counts, self._theirs)
         self._pool = ProcessPoolExecutor(workers, context, begin)
@@ -70,7 +70,12 @@ class Processes:
 
     def told(self) -> Told:
         """See `Engine`. A process that is killed may never let go of the numbers' lock: it is not asked for."""
-        return Told(*self._counts.get_obj())
+        counts: Any = self._counts.get_obj()
+        return Told(counts[0], counts[1])
+
+    def stop(self) -> None:
+        """See `Engine`."""
+        self._counts.get_obj()[2] = 1
 
     def _end_all(self) -> None:
         """End the processes without waiting for what they do, even if they are only beginning."""
@@ -97,10 +102,11 @@ def _begin(work: Work, counts: Any, lifeline: Connection) -> None:
     Thread(target=_end_with, args=(lifeline,), daemon=True).start()
     gc.freeze()  # what is imported stays, and need not be looked through again and again
 
-    def tell(size: int, records: int) -> None:
+    def tell(size: int, records: int) -> bool:
         with counts.get_lock():
             counts[0] += size
             counts[1] += records
+            return bool(counts[2])
 
     _WORK.set(lambda item: work(item, tell))
 

@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, wait
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from rich.console import Console
 
@@ -22,6 +22,8 @@ from replay_cli.validation.work import PortionResult, Setup, Worker
 
 _PAGES_AHEAD = 100
 """Pages of the listing that wait to be read, at most: 100,000 objects."""
+_NOTICE_EVERY = 0.2
+"""Seconds after which it is noticed that all should stop."""
 
 
 class Findings(NamedTuple):
@@ -73,6 +75,18 @@ class Validation:
         self._engine_name = Here.name
         self._damage: dict[str, str] = {}
         self._objects = self._bytes = self._rejected = 0
+        self._engine_at_work: Engine | None = None
+        self._stopped_by = ""
+
+    def stop(self, name: str) -> None:
+        """Let `go` return soon, with what was read until then; a signal handler may call it.
+
+        Args:
+            name: of the signal.
+        """
+        self._stopped_by = name
+        if self._engine_at_work is not None:
+            self._engine_at_work.stop()
 
     def go(self, console: Console) -> Findings:
         """Read everything.
@@ -83,16 +97,16 @@ class Validation:
             PausedError: the network fails again and again.
         """
         began = time.monotonic()
-        setup, interrupted = self._setup, ""
+        setup = self._setup
         source = open_source(setup.job.sources, setup.job.selection, setup.s3)
         profile = Profile()
         try:
             self._read(profile, source, console)
-        except KeyboardInterrupt as error:  # what was found until then may have taken hours
-            interrupted = str(error) or "SIGINT"
+        except KeyboardInterrupt as error:  # whoever cannot wait for it to stop: the portions under way are lost
+            self._stopped_by = str(error) or "SIGINT"
         elapsed = time.monotonic() - began
         found = (profile, self._damage, self._objects, self._bytes, source.ignored, elapsed)
-        return Findings(*found, self._workers, self._engine_name, interrupted)
+        return Findings(*found, self._workers, self._engine_name, self._stopped_by)
 
     def _read(self, profile: Profile, source: Source, console: Console) -> None:
         """Read everything, and put it all into one profile."""
@@ -107,8 +121,9 @@ class Validation:
                     reporter.show(self._reading(told, listing))
 
             with self._engine(show) as engine:
-                self._workers, self._engine_name = engine.workers, engine.name
-                for result in self._results(engine, listing, partial(_look_up, engine, listing, show, reporter.every)):
+                self._workers, self._engine_name, self._engine_at_work = engine.workers, engine.name, engine
+                every = min(reporter.every, _NOTICE_EVERY)
+                for result in self._results(engine, listing, partial(self._look_up, engine, listing, show, every)):
                     self._require_seen(result, engine, source)
                     self._count(result)
                     profile.merge(result.profile)
@@ -130,16 +145,31 @@ class Validation:
         under_way: deque[tuple[Portion, Future[PortionResult]]] = deque()
         coming = portions(listing.pages())
         while not self._order.is_over:
-            while len(under_way) < engine.ahead and (portion := next(coming, None)) is not None:
+            while len(under_way) < engine.ahead and not self._stopped_by:
+                if (portion := next(coming, None)) is None:
+                    break
                 if not self._lies_behind_damage(portion):  # it would spend the limit, and be remembered for duplicates
                     under_way.append((portion, engine.submit(portion)))
             if not under_way:
                 return
             portion, future = under_way.popleft()
             look_up(future)
+            if future.cancelled():
+                continue
             result: PortionResult = engine.collect(future)
             if not self._lies_behind_damage(portion):
                 yield result
+
+    def _look_up(
+        self, engine: Engine, listing: "_Listing", show: Callable[[Told], None], every: float, future: "Future[Any]"
+    ) -> None:
+        """Wait for a result; list more meanwhile, and look up now and then to show how far it has come."""
+        while not future.done() and not (self._stopped_by and future.cancel()):
+            if listing.may_go_on and not self._stopped_by:
+                listing.go_on()
+            else:
+                wait([future], timeout=every)
+            show(engine.told())
 
     def _lies_behind_damage(self, portion: Portion) -> bool:
         """Tell whether it is a part of an object that a run reads up to an earlier part only."""
@@ -206,15 +236,3 @@ class _Listing:
             if len(self._ahead) == 1 and not self.is_over:
                 self.go_on()
             yield self._ahead.popleft()
-
-
-def _look_up(
-    engine: Engine, listing: _Listing, show: Callable[[Told], None], every: float, future: "Future[PortionResult]"
-) -> None:
-    """Wait for a result; list more meanwhile, and look up now and then to show how far it has come."""
-    while not future.done():
-        if listing.may_go_on:
-            listing.go_on()
-        else:
-            wait([future], timeout=every)
-        show(engine.told())

@@ -101,11 +101,13 @@ class _Work:
         self._damage: dict[str, str] = {}
         self._missing: list[ArchiveObject] = []
         self._objects = self._bytes = self._rejected = 0
+        self._is_stopped = False
 
     def done(self, source: Source) -> PortionResult:
         objects = self._portion.objects
         for index, obj in enumerate(objects, start=1):
-            if self._order.is_over:
+            self._is_stopped = self._is_stopped or self._tell(0, 0)
+            if self._order.is_over or self._is_stopped:
                 break
             source.expect(objects[index : index + _EXPECTED])
             self._read(source, obj)
@@ -122,7 +124,7 @@ class _Work:
         except ChangedObjectError as error:
             self._damage[obj.uri] = f"it {error.how} since it was listed"
             self._missing.append(obj)
-        if not share.number:
+        if not share.number and not self._is_stopped:
             self._objects += 1
             self._bytes += obj.size
 
@@ -134,12 +136,13 @@ class _Work:
                 prepared = self._profiler.take(self._order.within(whole, self._unobserved))
                 self._rejected += len(prepared.rejected)
                 come = min(max(whole.consumed, told), end)
-                self._tell(come - told, prepared.records)
+                self._is_stopped = self._tell(come - told, prepared.records)
                 told = come
-                if self._order.is_over:
+                if self._order.is_over or self._is_stopped:
                     break
         finally:
-            self._tell(end - told, 0)
+            if not self._is_stopped:
+                self._tell(end - told, 0)
 
 
 def _profiler(setup: Setup, order: Order) -> Profiler:

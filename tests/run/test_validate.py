@@ -17,7 +17,7 @@ from replay_cli.cli.validating import cores
 from replay_cli.errors import FatalError
 from tests.support.archives import history, message, write_lines
 from tests.support.in_process import Told, replay_here
-from tests.support.processes import Finished, environment, replay, start
+from tests.support.processes import Finished, environment, replay, start, wait_until
 from tests.support.s3_server import S3Server
 
 ROOT = Path(__file__).parents[2]
@@ -272,6 +272,31 @@ def test_a_signal_ends_it_with_its_code_and_without_a_traceback(tmp_path: Path) 
     assert end.code == 143, end.err
     assert "Traceback" not in end.err
     assert "Interrupted." in end.err
+
+
+def test_ctrl_c_tells_of_all_that_was_read_by_workers_until_then(tmp_path: Path) -> None:
+    """They are in the middle of objects that take them seconds."""
+    for name in "ab":
+        write_lines(tmp_path / f"{name}.jsonl", (message(n) for n in range(150_000)))
+    process = start(tmp_path, "validate", "a.jsonl", "b.jsonl", "--workers", "2", "--json")
+    workers = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    wait_until(lambda: sum(map(_has_read, workers.read_text().split())) == 2, process)
+    process.send_signal(signal.SIGINT)
+    end = Finished(process)
+    document = end.summary
+    assert (end.code, document["state"], document["sendable"]) == (130, "interrupted", False), end.err
+    assert document["records"]["read"] == document["records"]["sendable"]
+    assert 0 < document["records"]["read"] < 300_000
+    assert "were looked at until then" in document["reason"]
+
+
+def _has_read(pid: str) -> bool:
+    """Tell whether a worker has read a few megabytes: then there were batches."""
+    try:
+        lines = Path(f"/proc/{pid}/io").read_text().splitlines()
+    except OSError:
+        return False
+    return int(lines[0].split()[1]) > 20_000_000
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129)])
