@@ -11,6 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 import replay_cli
 from replay_cli.cli.options import GroupedOption
+from replay_cli.delivery.fair_use import LIMITS
 from replay_cli.moengage.configuration import read_configuration
 from replay_cli.moengage.limits import PROJECT_NAME, RESERVED_PREFIX, RULES
 from replay_cli.report.summary import make_summary
@@ -124,7 +125,9 @@ def test_its_arithmetic_is_right() -> None:
     night = 5 * 3600 * 300
     assert f"Five hours a night at 300 a second are {night / 1e6:g} million requests" in said
     assert f"100 million take {round(100e6 / night)} nights" in said
-    assert f"so a user with 50,000 of them takes {50_000 / 5 / 3600:.1f} hours" in said
+    assert f"so a user with 20,000 of them takes {20_000 / 5 / 3600:.1f} hours" in said
+    slowest = max((50_000 - limit.bucket) / limit.leak for limit in LIMITS)
+    assert f"one with 50,000 takes {slowest / 3600:.1f}" in said
     assert f"replies that take 200 ms keeps {250 * 0.2:.0f} attempts under way" in said
 
 

@@ -9,6 +9,7 @@ from replay_cli.report.terminal import count
 from replay_cli.validation.conductor import Findings
 
 ALL_SENDABLE = "everything can be sent"
+REST_SENDABLE = "everything that is not skipped can be sent"
 NOTHING_FOUND = "nothing under the sources lies within the selection, as the paths tell it"
 NO_RECORDS = "there are no records in what was read"
 ALL_SKIPPED = "nothing would be sent: all that was read is skipped"
@@ -69,4 +70,6 @@ def _reason(records: dict[str, int], objects: dict[str, Any], limit: int | None)
         return ", ".join(faults) + until
     if not records["read"]:
         return NO_RECORDS if objects["total"] else NOTHING_FOUND
-    return (ALL_SENDABLE if records["sendable"] else ALL_SKIPPED) + until
+    if not records["sendable"]:
+        return ALL_SKIPPED + until
+    return (REST_SENDABLE if records["skipped"] else ALL_SENDABLE) + until

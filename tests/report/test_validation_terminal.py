@@ -281,7 +281,7 @@ def test_names_near_a_limit_are_warned_about(used: int, words: str | None) -> No
     [
         ("rps", "bound by --rps 250"),
         ("concurrency", "bound by --concurrency 512, where a reply takes 200 ms"),
-        ("longest_user", "one after the other: load-test@example.com with 61,002"),
+        ("longest_user", "fair usage of a user: load-test@example.com with 61,002"),
         ("users_per_minute", "--users-per-minute"),
         ("events_per_minute", "--events-per-minute"),
         ("order", "waits for the reply to the one before"),

@@ -9,7 +9,10 @@ from replay_cli.report.page.numbers import count, figures, lasting, moment, perc
 _BOUNDS = {
     "rps": "the cap, {rps} requests a second (--rps), is what bounds it",
     "concurrency": "the {concurrency} requests that may be under way at once (--concurrency) are what bounds it",
-    "longest_user": "one user's requests, which go one after the other, take longest: no higher cap would help",
+    "longest_user": (
+        "one user's requests take longest, for they go one after the other and within MoEngage's fair usage of a user: "
+        "no higher cap would help"
+    ),
     "users_per_minute": "MoEngage's budget of users a minute is what bounds it",
     "events_per_minute": "MoEngage's budget of events a minute is what bounds it",
     "order": "each batch waits for the replies to the one before, whose users it shares; that is what bounds it",

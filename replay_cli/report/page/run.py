@@ -142,7 +142,7 @@ def _not_sent(document: Mapping[str, Any]) -> Section | None:
         [
             reasons("Rejected: cannot be sent as they are", summary["rejected"], examples["rejected"], "bad"),
             reasons("Dead letters: tried, and given up", summary["dead_lettered"], examples["dead_lettered"], "odd"),
-            reasons("Warnings: sent, but perhaps not as meant", summary["warnings"], warned, "wait"),
+            reasons("Warnings: perhaps not as it is meant", summary["warnings"], warned, "wait"),
             reasons("Skipped: not meant to be sent", summary["skipped"], {}, "mute"),
         ],
         otherwise="Nothing was skipped, rejected or given up, and there were no warnings.",

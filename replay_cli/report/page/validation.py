@@ -78,7 +78,7 @@ def _book(document: Mapping[str, Any]) -> Section:
     workers = count(document["workers"], "worker")
     facts = [
         Fact("objects", found["total"], f"{size(found['bytes'])} as stored"),
-        Fact("warnings", warnings, *(("would be sent, perhaps not as meant", "wait") if warnings else ())),
+        Fact("warnings", warnings, *(("worth a look before anything is sent", "wait") if warnings else ())),
         Fact("read in", duration(document["elapsed_seconds"]), f"by {workers}, engine {document['engine']}"),
     ]
     return Section(
@@ -96,7 +96,7 @@ def _problems(document: Mapping[str, Any]) -> Section | None:
         "What would not be sent, and why",
         [
             reasons("Rejected: cannot be sent as they are", document["rejected"], examples["rejected"], "bad"),
-            reasons("Warnings: sent, but perhaps not as meant", document["warnings"], examples["warnings"], "wait"),
+            reasons("Warnings: worth a look before sending", document["warnings"], examples["warnings"], "wait"),
             reasons("Skipped: not meant to be sent", document["skipped"], examples["skipped"], "mute"),
         ],
         "With the first records found of each. Write keys are masked.",

@@ -11,7 +11,7 @@ from replay_cli.report.validation.sheet import BROAD, LABEL, Sheet, one_line, pe
 _OUTCOMES = {"sendable": "green", "skipped": "", "rejected": "red"}
 _TITLES = {
     "rejected": ("rejected: what MoEngage would not take, or what is no message", "red"),
-    "warnings": ("warnings: sent, and perhaps not as it is meant", "yellow"),
+    "warnings": ("warnings: worth a look before anything is sent", "yellow"),
     "skipped": ("skipped: not meant to be sent", ""),
 }
 _MOST = 12

@@ -43,7 +43,8 @@ def _bound(sheet: Sheet, estimate: Mapping[str, Any]) -> str:
         case "events_per_minute":
             return "bound by the events a minute that MoEngage takes: --events-per-minute"
         case "longest_user":
-            return f"bound by one user, whose messages go one after the other: {_longest(sheet, estimate)}"
+            pace = "one after the other, within MoEngage's fair usage of a user"
+            return f"bound by one user, whose messages go {pace}: {_longest(sheet, estimate)}"
         case "order":
             return "bound by the users' order: a bulk request waits for the reply to the one before"
         case "reading":
