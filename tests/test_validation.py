@@ -1,5 +1,6 @@
 """A validation finds the same whoever reads, and what it counts is what a dry run counts."""
 
+import gzip
 import itertools
 import json
 import os
@@ -53,7 +54,8 @@ def setup(*sources: Path, lists: Lists = NO_LISTS, **settings: Any) -> Setup:
 def found(findings: Findings) -> dict[str, Any]:
     """All that is found, as a machine would be told."""
     told = document(findings.profile, NOW) | {"damage": findings.damage}
-    told |= {"objects": findings.objects, "bytes": findings.bytes, "ignored": findings.ignored}
+    told |= {"objects": findings.objects, "bytes": findings.bytes, "empty": findings.empty}
+    told |= {"ignored": findings.ignored}
     assert json.dumps(told)
     return told
 
@@ -227,6 +229,18 @@ def test_what_is_not_as_it_was_listed_is_named_and_the_rest_is_read(tmp_path: Pa
     }
     assert result.missing == listed[:2]
     assert document(result.profile, NOW)["records"]["read"] == 10
+
+
+@pytest.mark.usefixtures("small_portions")
+@pytest.mark.parametrize("workers", [1, 2])
+def test_objects_without_a_record_are_counted(tmp_path: Path, workers: int) -> None:
+    """They may be uploads that failed."""
+    (tmp_path / "a.jsonl").touch()
+    (tmp_path / "b.jsonl.gz").write_bytes(gzip.compress(b""))
+    pq.write_table(pa.table({"json": pa.array([], pa.string())}), tmp_path / "c.parquet")
+    write_lines(tmp_path / "d.jsonl", [message(1)])
+    findings = Validation(setup(tmp_path), workers=workers).go(QUIET)
+    assert (findings.objects, findings.empty, findings.damage) == (4, 3, {})
 
 
 def test_all_that_is_read_is_told(tmp_path: Path) -> None:

@@ -72,8 +72,8 @@ class DiskSource:
                 _require_unchanged(obj, os.fstat(file.fileno()))
                 try:
                     yield cast("BinaryIO", _StoppableFile(file, lambda: self._stopped))
-                except DamagedObjectError:
-                    _require_unchanged(obj, Path(obj.uri).stat())  # a file being rewritten looks damaged
+                except (DamagedObjectError, FatalError):
+                    _require_unchanged(obj, Path(obj.uri).stat())  # a file being rewritten looks damaged, or unsteady
                     raise
                 _require_unchanged(obj, Path(obj.uri).stat())
         except (FileNotFoundError, NotADirectoryError):

@@ -47,6 +47,7 @@ def _objects(findings: Findings) -> dict[str, Any]:
         "bytes": findings.bytes,
         "damaged": list(findings.damage),
         "damage": findings.damage,
+        "empty": findings.empty,
         "ignored": findings.ignored,
     }
 

@@ -30,15 +30,16 @@ class Findings(NamedTuple):
     """What a validation found.
 
     `damage` is what could not be read, uri → cause, in the order of the archive. `objects` counts those read, to their
-    end or damage; `bytes` are theirs, as stored. `ignored` names were left alone by the listing. `elapsed` is in
-    seconds, `workers` worked, `engine` is `local` or `dask`. `interrupted` names the signal that stopped it,
-    if one did: then all this is of what was read until then.
+    end or damage; `bytes` are theirs, as stored; `empty` ones had nothing in them. `ignored` names were left alone by
+    the listing. `elapsed` is in seconds, `workers` worked, `engine` is `local` or `dask`. `interrupted` names the
+    signal that stopped it, if one did: then all this is of what was read until then.
     """
 
     profile: Profile
     damage: dict[str, str]
     objects: int
     bytes: int
+    empty: int
     ignored: int
     elapsed: float
     workers: int
@@ -74,7 +75,7 @@ class Validation:
         self._scheduler = scheduler
         self._engine_name = Here.name
         self._damage: dict[str, str] = {}
-        self._objects = self._bytes = self._rejected = 0
+        self._objects = self._bytes = self._empty = self._rejected = 0
         self._engine_at_work: Engine | None = None
         self._stopped_by = ""
 
@@ -105,7 +106,7 @@ class Validation:
         except KeyboardInterrupt as error:  # whoever cannot wait for it to stop: the portions under way are lost
             self._stopped_by = str(error) or "SIGINT"
         elapsed = time.monotonic() - began
-        found = (profile, self._damage, self._objects, self._bytes, source.ignored, elapsed)
+        found = (profile, self._damage, self._objects, self._bytes, self._empty, source.ignored, elapsed)
         return Findings(*found, self._workers, self._engine_name, self._stopped_by)
 
     def _read(self, profile: Profile, source: Source, console: Console) -> None:
@@ -190,6 +191,7 @@ class Validation:
         self._damage.update(result.damage)
         self._objects += result.objects
         self._bytes += result.bytes
+        self._empty += result.empty
         self._rejected += result.rejected
 
     def _reading(self, told: Told, listing: "_Listing") -> Reading:

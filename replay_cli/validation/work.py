@@ -39,7 +39,8 @@ class PortionResult(NamedTuple):
     """What came of a portion.
 
     `damage` is what cannot be read, uri → cause; of that, `missing` is not there, or not what was listed. `objects` and
-    `bytes` count what was read to its end (or damage), an object in several parts with its first one.
+    `bytes` count what was read to its end (or damage), an object in several parts with its first one; `empty` ones had
+    nothing in them.
     """
 
     profile: Profile
@@ -47,6 +48,7 @@ class PortionResult(NamedTuple):
     missing: list[ArchiveObject]
     objects: int
     bytes: int
+    empty: int
     rejected: int
 
 
@@ -100,7 +102,7 @@ class _Work:
         self._unobserved = _preparation(setup, setup.job)
         self._damage: dict[str, str] = {}
         self._missing: list[ArchiveObject] = []
-        self._objects = self._bytes = self._rejected = 0
+        self._objects = self._bytes = self._empty = self._rejected = 0
         self._is_stopped = False
 
     def done(self, source: Source) -> PortionResult:
@@ -112,13 +114,20 @@ class _Work:
             source.expect(objects[index : index + _EXPECTED])
             self._read(source, obj)
         return PortionResult(
-            self._profiler.profile, self._damage, self._missing, self._objects, self._bytes, self._rejected
+            self._profiler.profile,
+            self._damage,
+            self._missing,
+            self._objects,
+            self._bytes,
+            self._empty,
+            self._rejected,
         )
 
     def _read(self, source: Source, obj: ArchiveObject) -> None:
         share = self._portion.share
         try:
-            self._profile(read(source, obj, share=share), *share.span(obj.size))
+            batches = self._profile(read(source, obj, share=share), *share.span(obj.size))
+            self._empty += not batches and share.of == 1 and not self._is_stopped
         except DamagedObjectError as error:
             self._damage[obj.uri] = error.cause
         except ChangedObjectError as error:
@@ -128,11 +137,14 @@ class _Work:
             self._objects += 1
             self._bytes += obj.size
 
-    def _profile(self, batches: Iterator[RecordBatch], begin: int, end: int) -> None:
-        """Profile the batches of an object or a part of one, which begins and ends at so many stored bytes."""
-        told = begin
+    def _profile(self, batches: Iterator[RecordBatch], begin: int, end: int) -> int:
+        """Profile the batches of an object or a part of one, and count them.
+
+        It begins and ends at so many stored bytes.
+        """
+        told, number = begin, 0
         try:
-            for whole in batches:
+            for number, whole in enumerate(batches, start=1):  # noqa: B007 # the last one is told
                 prepared = self._profiler.take(self._order.within(whole, self._unobserved))
                 self._rejected += len(prepared.rejected)
                 come = min(max(whole.consumed, told), end)
@@ -143,6 +155,7 @@ class _Work:
         finally:
             if not self._is_stopped:
                 self._tell(end - told, 0)
+        return number
 
 
 def _profiler(setup: Setup, order: Order) -> Profiler:

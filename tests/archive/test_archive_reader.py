@@ -2,6 +2,7 @@
 
 import gc
 import gzip
+import random
 import subprocess
 import sys
 import zipfile
@@ -11,7 +12,7 @@ import pyarrow as pa
 import pytest
 
 from replay_cli.archive import open_source, read
-from replay_cli.errors import DamagedObjectError
+from replay_cli.errors import ChangedObjectError, DamagedObjectError
 from replay_cli.model import Record, RecordBatch, Unit, Unreadable
 from tests.support.archives import objects
 
@@ -118,6 +119,19 @@ def test_a_truncated_object_gives_every_line_before_its_damage_then_names_the_pl
     assert lines == text.split(b"\n")[: len(lines)]
     assert len(lines) > 1000
     assert error.cause == f"the gzip data is cut off at byte {len(stored)}, at line {len(found)}"
+
+
+def test_an_object_rewritten_while_it_is_read_is_said_to_have_changed(tmp_path: Path) -> None:
+    """Though what is there now does not fit what was read: it is no decompressor that fails."""
+    path = tmp_path / "a.gz"
+    path.write_bytes(gzip.compress(random.Random(1).randbytes(3_000_000).hex().encode().replace(b"00", b"\n")))
+    source = open_source([str(path)])
+    (obj,) = objects(source)
+    reading = read(source, obj)
+    next(reading)
+    path.write_bytes(gzip.compress(random.Random(2).randbytes(3_000_000))[:2_000_000])
+    with pytest.raises(ChangedObjectError, match="changed since it was listed"):
+        list(reading)
 
 
 @pytest.mark.parametrize("begun", [True, False], ids=["later", "at once"])

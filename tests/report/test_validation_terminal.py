@@ -45,7 +45,15 @@ def small() -> dict[str, Any]:
     document |= {key: {} for key in ("skipped", "rejected", "warnings", "by_library", "by_received_day")}
     document |= {"sendable": True, "reason": "everything can be sent", "hot_users": [], "by_type": {"track": 1}}
     document["records"] = {"read": 1, "sendable": 1, "skipped": 0, "rejected": 0}
-    document["objects"] |= {"total": 1, "complete": 1, "bytes": 1, "damage": {}, "damaged": [], "ignored": 0}
+    document["objects"] |= {
+        "total": 1,
+        "complete": 1,
+        "bytes": 1,
+        "damage": {},
+        "damaged": [],
+        "empty": 0,
+        "ignored": 0,
+    }
     document["by_event"], document["by_source"] = {"Order Completed": 1}, {}
     for part in ("identity", "device_mode", "overwriting", "times"):
         document[part] = {key: 0 if isinstance(value, int | float) else {} for key, value in document[part].items()}
@@ -242,6 +250,11 @@ def test_a_dumb_terminal_has_no_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERM", "dumb")
     assert "####" in in_a_terminal(validation_document())
     assert "█" not in in_a_terminal(validation_document())
+
+
+def test_objects_with_nothing_in_them_and_names_that_were_ignored_are_counted() -> None:
+    (read,) = [line for line in in_a_log(validation_document()).splitlines() if line.startswith("read  ")]
+    assert read.endswith("; 2 of them empty; 3 names ignored")
 
 
 def test_what_there_is_nothing_to_say_of_is_left_out() -> None:

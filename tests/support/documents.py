@@ -187,6 +187,7 @@ def validation_document() -> dict[str, Any]:
             "bytes": 812_345_678,
             "damaged": ["archive/1740787200000/b.gz"],
             "damage": {"archive/1740787200000/b.gz": "the gzip data ends early, after line 8,120"},
+            "empty": 2,
             "ignored": 3,
         },
         "records": {"read": read, "sendable": read - 51_216, "skipped": 50_000, "rejected": 1_216},

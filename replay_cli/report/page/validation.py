@@ -76,8 +76,9 @@ def _book(document: Mapping[str, Any]) -> Section:
     ]
     warnings = sum(document["warnings"].values())
     workers = count(document["workers"], "worker")
+    empty = f", {found['empty']:,} of them empty" if found["empty"] else ""
     facts = [
-        Fact("objects", found["total"], f"{size(found['bytes'])} as stored"),
+        Fact("objects", found["total"], f"{size(found['bytes'])} as stored{empty}"),
         Fact("warnings", warnings, *(("worth a look before anything is sent", "wait") if warnings else ())),
         Fact("read in", duration(document["elapsed_seconds"]), f"by {workers}, engine {document['engine']}"),
     ]

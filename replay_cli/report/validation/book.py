@@ -35,9 +35,10 @@ def print_book(sheet: Sheet, document: Mapping[str, Any]) -> None:
 
 def _print_totals(sheet: Sheet, document: Mapping[str, Any]) -> None:
     records, objects = document["records"], document["objects"]
+    empty = f"; {objects['empty']:,} of them empty" if objects["empty"] else ""
     ignored = f"; {count(objects['ignored'], 'name')} ignored" if objects["ignored"] else ""
     read = f"{count(records['read'], 'record')} in {count(objects['total'], 'object')} ({size(objects['bytes'])})"
-    sheet.fact("read", read + ignored)
+    sheet.fact("read", read + empty + ignored)
     for outcome, style in _OUTCOMES.items():
         n = records[outcome]
         if records["read"]:
