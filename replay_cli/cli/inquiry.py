@@ -26,6 +26,7 @@ _APART = (
 """Option → the options that mean nothing beside it, and why."""
 LOCAL = "local"
 _NOWHERE = "workspace"
+"""Goes into the paths of requests where no workspace is named."""
 
 
 class Inquiry(NamedTuple):
@@ -53,7 +54,7 @@ class Inquiry(NamedTuple):
             "version": __version__,
             "host": platform.node(),
             "user": _user(),
-            "job": self.job.stored(),
+            "job": self.job.stored() | ({"workspace_id": ""} if self.job.workspace_id == _NOWHERE else {}),
         }
 
 

@@ -184,6 +184,13 @@ def test_a_single_name_beyond_the_largest_is_no_rest() -> None:
     assert "others" not in in_a_log(document)
 
 
+@pytest.mark.parametrize("width", [40, 60, 80])
+def test_the_bars_of_the_book_are_as_long_as_there_is_room(width: int) -> None:
+    lines = in_a_terminal(validation_document(), width).splitlines()
+    (at,) = [place for place, line in enumerate(lines) if line.startswith("  sendable")]
+    assert [line.split()[0] for line in lines[at : at + 3]] == ["sendable", "skipped", "rejected"]
+
+
 @pytest.mark.parametrize("width", [60, 80, 100, 116, 140, 200])
 @pytest.mark.parametrize("make", [validation_document, plan_document, small, lambda: hostile(HOSTILE)])
 def test_no_line_is_broader_than_the_terminal(make: Any, width: int) -> None:

@@ -310,6 +310,13 @@ def test_signals_are_exceptions_within_and_what_they_were_behind(number: signal.
     assert signal.getsignal(number) is before
 
 
+def test_where_no_workspace_is_named_none_is_told(tmp_path: Path) -> None:
+    write_lines(tmp_path / "a.jsonl", [message(1)])
+    for given in ("", "shop"):
+        end = replay(tmp_path, "validate", "a.jsonl", "--json", MOENGAGE_WORKSPACE_ID=given)
+        assert (end.code, end.summary["job"]["workspace_id"]) == (0, given), end.err
+
+
 def test_there_are_no_more_workers_than_cores_that_may_be_used() -> None:
     assert 1 <= cores() <= (os.cpu_count() or 1)
 

@@ -43,7 +43,7 @@ def _print_totals(sheet: Sheet, document: Mapping[str, Any]) -> None:
         n = records[outcome]
         if records["read"]:
             line = Text(f"  {outcome:{LABEL - 2}}{n:{_NUMBER},}  {percent(n, records['read']):>7}  ")
-            line.append(sheet.marks.bar(n / records["read"], _BAR), style=style)
+            line.append(sheet.marks.bar(n / records["read"], min(_BAR, max(0, sheet.width - len(line)))), style=style)
             sheet.line(line)
 
 
