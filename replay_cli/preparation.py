@@ -139,6 +139,7 @@ class Preparation:
                 continue
             try:
                 try:
+                    # What is no text is refused here, too: so the checks of types are silenced.
                     message, text, replaced = loads(record), record, False  # type: ignore[arg-type, assignment]
                 except orjson.JSONDecodeError:
                     message, text, replaced = _read_with_care(record)
