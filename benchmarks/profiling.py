@@ -1,4 +1,7 @@
-"""Read + prepare + profile, as a validation's worker does, against read + prepare, on one core, in CPU time."""
+"""Read + prepare + profile, as a validation's worker does, against read + prepare, as a run does, on one core.
+
+The worker makes no bodies, so the ratio is no share of the profile alone. In CPU time.
+"""
 
 import statistics
 import tempfile

@@ -62,7 +62,7 @@ So long that its texts are looked at; and so short that what numbers grow by, as
 limit: that is 4.5 times their length at most.
 """
 _NOTHING: dict[str, Any] = {}
-Made = TypeVar("Made")
+_Made = TypeVar("_Made")
 
 
 def make_check(api: str) -> Check:
@@ -100,7 +100,7 @@ def refuse_size(body: bytes, most: int = MAX_BODY_BYTES) -> NoReturn:
     raise UnmappableError("too_large", f"a body of {len(body):,} bytes; MoEngage takes {most:,}")
 
 
-def _of_api(api: str, for_segment: Made, for_bulk: Made) -> Made:
+def _of_api(api: str, for_segment: _Made, for_bulk: _Made) -> _Made:
     if api in ("actions", "classic"):
         return for_segment
     if api == "bulk":

@@ -16,8 +16,8 @@ class Comparison:
         """All of them …"""
         self.compared = 0
         """… and those that were prepared for bulk, too, of which all this is:"""
-        self.updates = Share()
-        self.events = Share()
+        self.updates = Ratio()
+        self.events = Ratio()
         self.spent = Spent(0, 0, 0)
 
     def take(self, prepared: Prepared, in_bulk: Prepared, bulk: Api) -> None:
@@ -36,12 +36,12 @@ class Comparison:
 
     def _count(self, known: Iterable[tuple[Request, str]], in_bulk: Prepared) -> None:
         for request, event in known:
-            share = self.events if event else self.updates
-            share.known += not request.part
+            ratio = self.events if event else self.updates
+            ratio.known += not request.part
         taken = {request.ordinals[0]: event for request, event in zip(in_bulk.requests, in_bulk.events, strict=True)}
         for event in taken.values():
-            share = self.events if event else self.updates
-            share.in_bulk += 1
+            ratio = self.events if event else self.updates
+            ratio.in_bulk += 1
 
     def merge(self, other: "Comparison") -> None:
         """Add what another one has added up."""
@@ -55,13 +55,13 @@ class Comparison:
         self.spent = Spent(*(one + more for one, more in zip(self.spent, spent, strict=True)))
 
 
-class Share:
+class Ratio:
     """Records that could be sent by the job's own API, and those of them that could be sent in bulk, too."""
 
     def __init__(self) -> None:
         self.known = self.in_bulk = 0
 
-    def merge(self, other: "Share") -> None:
+    def merge(self, other: "Ratio") -> None:
         """Add another one's."""
         self.known += other.known
         self.in_bulk += other.in_bulk
